@@ -1,0 +1,1 @@
+//! Strict decoding of one line.

@@ -1,0 +1,209 @@
+//! The records of the wire, version 1, as sound values: what [`crate::decode::decode`] makes of a line.
+//!
+//! Text borrows from the line wherever it holds no escapes. Money is in minor units of the record's currency.
+
+use std::borrow::Cow;
+
+use crate::currency::Currency;
+use crate::money::Quantity;
+
+/// Text of a record: borrowed from its line unless the line spelt it with escapes. 1 to 128 bytes of UTF-8.
+pub type Text<'a> = Cow<'a, str>;
+
+/// The kinds of records, in the order in which equal clocks are merged.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum Topic {
+    /// Stakes accepted.
+    Wagers,
+    /// What became of them.
+    Outcomes,
+    /// Money in and out.
+    Payments,
+    /// Reference: what is known of games.
+    Games,
+    /// Reference: what is known of players' accounts.
+    Accounts,
+}
+
+/// What every record carries.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Origin<'a> {
+    /// The operator whose books these are; `"-"` unless said.
+    pub tenant: Text<'a>,
+    /// Who sent the record; `"-"` unless said; always `"-"` for accounts.
+    pub provider: Text<'a>,
+    /// A higher revision replaces a lower one.
+    pub revision: i64,
+    /// When the record was received, milliseconds since 1970 UTC, where the line says so.
+    pub received_ms: Option<u64>,
+}
+
+/// A wager: a stake accepted from a player for a round of a game.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Wager<'a> {
+    /// Tenant, provider, revision, receipt.
+    pub origin: Origin<'a>,
+    /// Identity within tenant and provider.
+    pub wager_id: Text<'a>,
+    /// The player.
+    pub account: Text<'a>,
+    /// The game.
+    pub game: Text<'a>,
+    /// Minor units, positive (zero too for a free round).
+    pub stake: i64,
+    /// Of stake and payout.
+    pub currency: Currency,
+    /// When it was placed.
+    pub at_ms: u64,
+    /// The round of the game.
+    pub round: Option<Text<'a>>,
+    /// Not paid for by the player; counts in no RTP.
+    pub free_round: bool,
+    /// Where it was placed.
+    pub channel: Option<Text<'a>>,
+    /// The build of the game.
+    pub game_version: Option<Text<'a>>,
+    /// The player's device.
+    pub device: Option<Text<'a>>,
+    /// The player's address.
+    pub ip: Option<Text<'a>>,
+    /// What it was paid with.
+    pub payment_instrument: Option<Text<'a>>,
+    /// The campaign it belongs to.
+    pub campaign: Option<Text<'a>>,
+    /// The player's balance after it, as the provider saw it, in minor units.
+    pub balance_after: Option<i64>,
+}
+
+/// What an outcome does to its wager.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum OutcomeKind {
+    /// Pays out (zero for a loss).
+    Settle,
+    /// Reverses the stake: the wager never was.
+    Cancel,
+    /// Takes the settle of its `outcome_id` back.
+    Unsettle,
+}
+
+/// An outcome of a wager.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outcome<'a> {
+    /// Tenant, provider, revision, receipt.
+    pub origin: Origin<'a>,
+    /// The wager it speaks of.
+    pub wager_id: Text<'a>,
+    /// Identity beside `wager_id`; `"-"` unless said, and always for a cancel.
+    pub outcome_id: Text<'a>,
+    /// What it does.
+    pub kind: OutcomeKind,
+    /// When it was so.
+    pub at_ms: u64,
+    /// Minor units of `currency`, never negative. Always there with a settle. (Elsewhere an echo without meaning;
+    /// spelling only where there is no currency.)
+    pub payout: Option<Quantity>,
+    /// Always there with a settle.
+    pub currency: Option<Currency>,
+    /// Echo of the wager's.
+    pub account: Option<Text<'a>>,
+    /// Echo of the wager's.
+    pub game: Option<Text<'a>>,
+    /// Echo of the wager's, in the wager's currency.
+    pub stake: Option<Quantity>,
+    /// When the result was known.
+    pub known_ms: Option<u64>,
+    /// The player's balance after it, in the wager's currency.
+    pub balance_after: Option<Quantity>,
+}
+
+/// What a payment is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum PaymentKind {
+    /// Cashier to player.
+    Deposit,
+    /// Player to cashier.
+    Withdrawal,
+    /// By its sign, from or to the house's adjustments.
+    Adjustment,
+}
+
+/// A payment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Payment<'a> {
+    /// Tenant, provider, revision, receipt.
+    pub origin: Origin<'a>,
+    /// Identity within tenant and provider.
+    pub payment_id: Text<'a>,
+    /// The player.
+    pub account: Text<'a>,
+    /// What it is.
+    pub kind: PaymentKind,
+    /// Minor units; negative only for an adjustment.
+    pub amount: i64,
+    /// Of the amount.
+    pub currency: Currency,
+    /// When it was made.
+    pub at_ms: u64,
+    /// `status` was `reversed`: it books its entry and the reversing one.
+    pub reversed: bool,
+    /// What it was paid with.
+    pub payment_instrument: Option<Text<'a>>,
+    /// The player's balance after it, minor units.
+    pub balance_after: Option<i64>,
+}
+
+/// What is known of a game from a time on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Game<'a> {
+    /// Tenant, provider, revision, receipt.
+    pub origin: Origin<'a>,
+    /// The game.
+    pub game: Text<'a>,
+    /// In force for wagers placed from here on.
+    pub effective_from_ms: u64,
+    /// Decimal string, as spelt: what it pays back in the long run.
+    pub rtp_theoretical: Text<'a>,
+    /// The kind of game.
+    pub category: Option<Text<'a>>,
+    /// Decimal string: standard deviation of the payout of one unit stake.
+    pub volatility: Option<Text<'a>>,
+    /// Decimal string: the most it pays, as a multiple of the stake.
+    pub payout_max: Option<Text<'a>>,
+    /// How long after a wager its result is due.
+    pub result_due_ms: Option<u64>,
+}
+
+/// What is known of a player's account from a time on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Account<'a> {
+    /// Tenant, revision, receipt; the provider is always `"-"`.
+    pub origin: Origin<'a>,
+    /// The player.
+    pub account: Text<'a>,
+    /// In force from here on.
+    pub effective_from_ms: u64,
+    /// The player's usual currency.
+    pub currency: Currency,
+    /// The partner who brought the player.
+    pub partner: Option<Text<'a>>,
+    /// The player's tier.
+    pub tier: Option<Text<'a>>,
+}
+
+/// A sound record of any topic.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Record<'a> {
+    /// A stake accepted.
+    Wager(Wager<'a>),
+    /// What became of it.
+    Outcome(Outcome<'a>),
+    /// Money in or out.
+    Payment(Payment<'a>),
+    /// Reference.
+    Game(Game<'a>),
+    /// Reference.
+    Account(Account<'a>),
+}
