@@ -1,0 +1,8 @@
+//! Our own operators: hot, keyed, in hash state; each with its law and its reference. Everything else in the graph is
+//! plain differential dataflow, and at the seams there are only differential collections.
+
+pub mod by_tick;
+pub mod fold_by_key;
+pub mod key_index;
+pub mod sum_by_key;
+pub mod timeline_by_key;

@@ -1,0 +1,96 @@
+//! The shell of an operator that works its updates tick by tick: what `sum_by_key` and `timeline_by_key` share.
+
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::ParallelizationContract;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+
+use crate::Tick;
+
+/// What is done with the updates of a tick.
+pub trait ByTick: 'static {
+    /// An update.
+    type In: Clone + 'static;
+    /// What the operator tells.
+    type Out: Default + Clone + 'static;
+
+    /// The tick of an update.
+    fn tick(update: &Self::In) -> Tick;
+    /// Takes all updates of a tick and tells what they changed.
+    fn work(&mut self, tick: Tick, updates: &[Self::In], out: &mut Self::Out);
+    /// Lets go of what nothing at `now` or later can touch; tells only rows at rest.
+    fn forget_through(&mut self, now: Tick, out: &mut Self::Out);
+    /// Called when the inputs have closed, until it says that it is done: tells the rows at rest, some at a time.
+    fn rest(&mut self, out: &mut Self::Out) -> bool;
+    /// Whether `out` is worth sending on its own.
+    fn is_full(out: &Self::Out) -> bool;
+}
+
+/// Runs `logic` over the ticks of `updates`, each once it is complete, in order.
+pub fn by_tick<'s, L: ByTick>(
+    updates: StreamVec<'s, Tick, L::In>,
+    pact: impl ParallelizationContract<Tick, Vec<L::In>>,
+    name: &str,
+    rest_at_end: bool,
+    mut logic: L,
+) -> StreamVec<'s, Tick, L::Out> {
+    let mut builder = OperatorBuilder::new(name.to_owned(), updates.scope());
+    let mut input = builder.new_input(updates, pact);
+    let (output, stream) = builder.new_output();
+    let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<L::Out>>>::from(output);
+    let activator = stream.scope().activator_for(builder.operator_info().address);
+
+    builder.build(move |capabilities| {
+        let mut capability = capabilities.into_iter().next();
+        let mut waiting: Vec<L::In> = Vec::new();
+        let mut sorted = true;
+        let mut out = L::Out::default();
+        move |frontiers| {
+            input.for_each(|_, updates| {
+                let last = waiting.last().map_or(0, L::tick);
+                sorted &= updates.is_sorted_by_key(L::tick) && updates.first().is_none_or(|first| L::tick(first) >= last);
+                if waiting.is_empty() {
+                    std::mem::swap(&mut waiting, updates);
+                } else {
+                    waiting.append(updates);
+                }
+            });
+            let Some(held) = &mut capability else { return };
+            let frontier = frontiers[0].frontier().first().copied().unwrap_or(Tick::MAX);
+            if frontier <= *held.time() {
+                return;
+            }
+            if !std::mem::replace(&mut sorted, true) {
+                waiting.sort_by_key(L::tick);
+            }
+            let mut done = false;
+            {
+                let mut handle = output.activate();
+                let mut session = handle.session(held);
+                let complete = waiting.partition_point(|update| L::tick(update) < frontier);
+                for updates in waiting[..complete].chunk_by(|a, b| L::tick(a) == L::tick(b)) {
+                    logic.work(L::tick(&updates[0]), updates, &mut out);
+                    if L::is_full(&out) {
+                        session.give(std::mem::take(&mut out));
+                    }
+                }
+                waiting.drain(..complete);
+                if frontier == Tick::MAX {
+                    done = !rest_at_end || logic.rest(&mut out);
+                } else {
+                    logic.forget_through(frontier - 1, &mut out);
+                }
+                session.give(std::mem::take(&mut out));
+            }
+            if done {
+                capability = None;
+            } else if frontier == Tick::MAX {
+                activator.activate();
+            } else {
+                held.downgrade(&frontier);
+            }
+        }
+    });
+    stream
+}

@@ -1,0 +1,453 @@
+//! `fold_by_key`: the few records of a key in hash state, folded by a pure function into rows.
+//!
+//! ```text
+//! updates (record, tick, ±1) ──exchange by key──▶ ┌──────────────┐
+//!                                                 │ state of key │──▶ differences of f(records, tick)
+//! side rows (reference) ──────every worker──────▶ └──────────────┘      timers: next tick at which f changes
+//! ```
+//! **Law.** The output at every tick equals `f` evaluated afresh over all admitted records; without timers it equals
+//! differential's `reduce`.
+//!
+//! Old rows are not stored: the first touch of a key in a tick takes what stood before (`f` at the last tick that was
+//! worked), the tick's end compares it with `f` now and tells the differences only. A timer is a key's number in the
+//! bucket of a due tick: never cancelled, and without effect where nothing is due any more. Keys are forgotten when
+//! nothing that could touch them is admitted any longer; **forgetting emits nothing** but the rows at rest, which
+//! stand.
+//!
+//! Messages carry many updates, each with its own tick, at one least time; updates ahead of the frontier wait here.
+
+use std::collections::BTreeMap;
+
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::StreamVec;
+
+use super::key_index::{KeyIndex, prefetch};
+use crate::Tick;
+
+/// Updates as they travel: many in one message, in order of tick.
+pub trait Updates: Clone + 'static {
+    /// The worker that owns all keys of the message.
+    fn worker(&self) -> u64;
+    /// How many updates there are.
+    fn len(&self) -> usize;
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// The key of update `at`.
+    fn key(&self, at: usize) -> u128;
+    /// The tick of update `at`; never falls within a message.
+    fn tick(&self, at: usize) -> Tick;
+    /// The tick at which update `at` was admitted: its own where ticks are exact, finer where they are coarse.
+    fn admitted(&self, at: usize) -> Tick;
+}
+
+/// What a key's turn came to.
+#[derive(Default)]
+pub struct Turn {
+    /// The next tick at which rows change though no record comes.
+    pub next: Option<Tick>,
+    /// No record is left: the key may go.
+    pub vacant: bool,
+}
+
+/// The function that is folded, with the store of what its keys hold.
+pub trait Fold: 'static {
+    /// Records arriving and leaving.
+    type Updates: Updates;
+    /// Rows that every worker holds beside its keys.
+    type Side: Clone + 'static;
+    /// What is kept of a key; default: nothing was filed.
+    type State: Default;
+    /// What stood at the last tick, or how to tell it.
+    type Before;
+    /// What the operator tells: differences, and rows at rest.
+    type Out: Default + Clone + 'static;
+
+    /// Files update `at` with its key's records.
+    fn file(&mut self, state: &mut Self::State, updates: &Self::Updates, at: usize);
+    /// What stands for a key, before its first touch in a tick; `now` is the last tick that was worked.
+    fn before(&mut self, state: &Self::State, now: Tick) -> Self::Before;
+    /// Tells the differences between `before` and `f` at `tick`.
+    fn turn(&mut self, state: &mut Self::State, before: Self::Before, tick: Tick, out: &mut Self::Out) -> Turn;
+    /// The tick after which nothing can touch the key any more; `Tick::MAX` where nothing was filed.
+    fn forget_after(&self, state: &Self::State) -> Tick;
+    /// Tells the rows of a key that is forgotten, and frees what it holds.
+    fn forget(&mut self, state: &mut Self::State, now: Tick, out: &mut Self::Out);
+    /// Whether side rows change what is said of a key.
+    fn touches(&self, side: &[(Self::Side, isize)], state: &Self::State) -> bool;
+    /// Takes side rows in.
+    fn take_side(&mut self, side: &[(Self::Side, isize)], tick: Tick, out: &mut Self::Out);
+    /// Whether `out` is worth sending.
+    fn is_full(out: &Self::Out) -> bool;
+    /// Called once when the inputs have closed and every timer has fired, then until it says that it is done: tells
+    /// the rows at rest of all keys, some at a time.
+    fn rest(&mut self, slab: &Slab<Self::State>, out: &mut Self::Out) -> bool;
+}
+
+/// How ticks and forgetting are handled.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Timers fire at ticks of their own (multiples of this many milliseconds); `None` lets them fire with the next
+    /// tick that has records, which is enough where only the final state is wanted.
+    pub timer_tick_ms: Option<u64>,
+    /// How finely the forgetting of keys is spread, in ticks.
+    pub forget_ticks: u64,
+    /// The end of the inputs is the end of a replay: fire what is left of the timers and tell the rows at rest.
+    pub rest_at_end: bool,
+}
+
+const CHUNK: usize = 1 << 14;
+
+/// The states of all keys, at addresses that never move.
+pub struct Slab<S> {
+    chunks: Vec<Vec<(u128, S)>>,
+    free: Vec<u32>,
+    used: Vec<u64>,
+}
+
+impl<S: Default> Default for Slab<S> {
+    fn default() -> Self {
+        Self { chunks: Vec::new(), free: Vec::new(), used: Vec::new() }
+    }
+}
+
+impl<S: Default> Slab<S> {
+    /// The key and state of a number.
+    pub fn get(&self, slot: u32) -> &(u128, S) {
+        &self.chunks[slot as usize / CHUNK][slot as usize % CHUNK]
+    }
+
+    fn get_mut(&mut self, slot: u32) -> &mut (u128, S) {
+        &mut self.chunks[slot as usize / CHUNK][slot as usize % CHUNK]
+    }
+
+    /// Asks for a state ahead of its use.
+    pub fn prefetch(&self, slot: u32) {
+        prefetch(self.get(slot));
+    }
+
+    fn is_used(&self, slot: u32) -> bool {
+        self.used.get(slot as usize / 64).is_some_and(|word| word >> (slot % 64) & 1 == 1)
+    }
+
+    fn take(&mut self, key: u128) -> u32 {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+                self.chunks.push(Vec::with_capacity(CHUNK));
+            }
+            let full = (self.chunks.len() - 1) * CHUNK;
+            let chunk = self.chunks.last_mut().expect("a chunk was added");
+            chunk.push((key, S::default()));
+            (full + chunk.len() - 1) as u32
+        });
+        self.get_mut(slot).0 = key;
+        let word = slot as usize / 64;
+        if self.used.len() <= word {
+            self.used.resize(word + 1, 0);
+        }
+        self.used[word] |= 1 << (slot % 64);
+        slot
+    }
+
+    fn give_back(&mut self, slot: u32) {
+        self.get_mut(slot).1 = S::default();
+        self.used[slot as usize / 64] &= !(1 << (slot % 64));
+        self.free.push(slot);
+    }
+
+    /// The numbers of all keys that hold something.
+    pub fn live(&self) -> impl Iterator<Item = u32> + '_ {
+        let all = self.chunks.iter().map(Vec::len).sum::<usize>() as u32;
+        (0..all).filter(|&slot| self.is_used(slot))
+    }
+}
+
+/// See the module. `name` is the operator's name in words.
+pub fn fold_by_key<'s, F: Fold>(
+    updates: StreamVec<'s, Tick, F::Updates>,
+    side: StreamVec<'s, Tick, (F::Side, Tick, isize)>,
+    name: &str,
+    pace: Pace,
+    fold: F,
+) -> StreamVec<'s, Tick, F::Out>
+where
+    F::Updates: timely::ExchangeData,
+    F::Side: timely::ExchangeData,
+{
+    let mut builder = OperatorBuilder::new(name.to_owned(), updates.scope());
+    let mut input = builder.new_input(updates, Exchange::new(|updates: &F::Updates| updates.worker()));
+    let mut side_input = builder.new_input(side, Pipeline);
+    let (output, stream) = builder.new_output();
+    let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<F::Out>>>::from(output);
+    let activator = stream.scope().activator_for(builder.operator_info().address);
+
+    builder.build(move |capabilities| {
+        let mut capability = capabilities.into_iter().next();
+        let mut keyed = Keyed::new(fold, pace);
+        move |frontiers| {
+            input.for_each(|_, messages| keyed.waiting.extend(messages.drain(..).map(|updates| (updates, 0))));
+            side_input.for_each(|_, rows| keyed.side.append(rows));
+            let Some(held) = &mut capability else { return };
+            let mut handle = output.activate();
+            let frontier =
+                frontiers.iter().map(|frontier| frontier.frontier().first().copied().unwrap_or(Tick::MAX)).min();
+            let frontier = frontier.unwrap_or(Tick::MAX);
+            let mut done = false;
+            {
+                let mut session = handle.session(held);
+                let mut send = |out: &mut F::Out, must: bool| {
+                    if must || F::is_full(out) {
+                        session.give(std::mem::take(out));
+                    }
+                };
+                keyed.work_through(frontier, &mut send);
+                if frontier == Tick::MAX {
+                    done = !pace.rest_at_end || keyed.rest(&mut send);
+                }
+            }
+            if done {
+                capability = None;
+            } else if frontier == Tick::MAX {
+                activator.activate();
+            } else if frontier > *held.time() {
+                held.downgrade(&frontier);
+            }
+        }
+    });
+    stream
+}
+
+/// The operator's state and its work, apart from the engine.
+struct Keyed<F: Fold> {
+    fold: F,
+    pace: Pace,
+    index: KeyIndex,
+    slab: Slab<F::State>,
+    /// Messages with updates ahead of the frontier, each with how many of its updates were worked.
+    waiting: Vec<(F::Updates, usize)>,
+    side: Vec<(F::Side, Tick, isize)>,
+    timers: BTreeMap<Tick, Vec<u32>>,
+    forgetting: BTreeMap<Tick, Vec<u32>>,
+    touched: Vec<(u32, F::Before)>,
+    marks: Vec<u64>,
+    /// The last tick that was worked.
+    now: Tick,
+    /// The timers that were left at the end have fired.
+    ended: bool,
+    out: F::Out,
+}
+
+impl<F: Fold> Keyed<F> {
+    fn new(fold: F, pace: Pace) -> Self {
+        Self {
+            fold,
+            pace,
+            index: KeyIndex::default(),
+            slab: Slab::default(),
+            waiting: Vec::new(),
+            side: Vec::new(),
+            timers: BTreeMap::new(),
+            forgetting: BTreeMap::new(),
+            touched: Vec::new(),
+            marks: Vec::new(),
+            now: 0,
+            ended: false,
+            out: F::Out::default(),
+        }
+    }
+
+    /// Works every tick before `frontier`, in order.
+    fn work_through(&mut self, frontier: Tick, send: &mut impl FnMut(&mut F::Out, bool)) {
+        let due = self.due_updates(frontier);
+        self.side.sort_by_key(|(_, tick, _)| *tick);
+        let mut sides = std::mem::take(&mut self.side);
+        let later = sides.split_off(sides.partition_point(|(_, tick, _)| *tick < frontier));
+        self.side = later;
+        let (mut updates, mut sides) = (due.as_slice(), sides.as_slice());
+        let mut told = false;
+        loop {
+            let record_tick = updates.first().map(|update| update.0);
+            let side_tick = sides.first().map(|side| side.1);
+            let timer_tick = self.next_timer(frontier);
+            let Some(tick) = [record_tick, side_tick, timer_tick].into_iter().flatten().min() else { break };
+            let here = updates.partition_point(|update| update.0 == tick);
+            let side_here = sides.partition_point(|side| side.1 == tick);
+            self.work(tick, &updates[..here], &sides[..side_here]);
+            (updates, sides) = (&updates[here..], &sides[side_here..]);
+            told = true;
+            send(&mut self.out, false);
+        }
+        self.waiting.retain(|(message, worked)| *worked < message.len());
+        // The horizon lies far behind the last tick worked: nothing admitted from now on can touch these keys.
+        if frontier != Tick::MAX {
+            told |= self.forget_through(frontier.saturating_sub(1));
+        }
+        if told {
+            send(&mut self.out, true);
+        }
+    }
+
+    /// The updates before `frontier` as (tick, message, place), in order of tick.
+    fn due_updates(&mut self, frontier: Tick) -> Vec<(Tick, u32, u32)> {
+        let mut due = Vec::new();
+        let mut sorted = true;
+        for (number, (message, worked)) in self.waiting.iter_mut().enumerate() {
+            while *worked < message.len() && message.tick(*worked) < frontier {
+                let tick = message.tick(*worked);
+                sorted &= due.last().is_none_or(|last: &(Tick, u32, u32)| last.0 <= tick);
+                due.push((tick, number as u32, *worked as u32));
+                *worked += 1;
+            }
+        }
+        if !sorted {
+            due.sort_by_key(|update| update.0);
+        }
+        due
+    }
+
+    /// The tick at which the next timers are worked on their own, if that is before `frontier`.
+    fn next_timer(&mut self, frontier: Tick) -> Option<Tick> {
+        if self.ended {
+            return None;
+        }
+        let (&first, _) = self.timers.first_key_value()?;
+        match self.pace.timer_tick_ms {
+            Some(tick_ms) => Some(first.next_multiple_of(tick_ms).max(self.now)).filter(|&tick| tick < frontier),
+            // Only at the end, and then all at once.
+            None if frontier == Tick::MAX && self.pace.rest_at_end => self.timers.keys().next_back().copied(),
+            None => None,
+        }
+        .filter(|_| frontier != Tick::MAX || self.pace.rest_at_end)
+    }
+
+    fn work(&mut self, tick: Tick, updates: &[(Tick, u32, u32)], sides: &[(F::Side, Tick, isize)]) {
+        while let Some(entry) = self.timers.first_entry().filter(|entry| *entry.key() <= tick) {
+            for slot in entry.remove() {
+                if self.slab.is_used(slot) {
+                    self.touch(slot);
+                }
+            }
+        }
+        if !sides.is_empty() {
+            self.take_sides(tick, sides);
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        let key_of = |update: &(Tick, u32, u32)| waiting[update.1 as usize].0.key(update.2 as usize);
+        for (place, update) in updates.iter().enumerate() {
+            if let Some(ahead) = updates.get(place + 24) {
+                self.index.prefetch(key_of(ahead));
+            }
+            if let Some(slot) = updates.get(place + 8).and_then(|ahead| self.index.guess(key_of(ahead))) {
+                self.slab.prefetch(slot);
+            }
+            let key = key_of(update);
+            let (message, at) = (&waiting[update.1 as usize].0, update.2 as usize);
+            let slot = match self.index.find(key, |slot| self.slab.get(slot).0 == key) {
+                Some(slot) => slot,
+                None => self.admit(key),
+            };
+            self.forget_if_past(slot, message.admitted(at));
+            self.touch(slot);
+            self.fold.file(&mut self.slab.get_mut(slot).1, message, at);
+        }
+        self.waiting = waiting;
+        self.turn_touched(tick);
+        self.now = tick;
+    }
+
+    /// Reference rows change: what they touch is told anew, by what stood before them.
+    fn take_sides(&mut self, tick: Tick, sides: &[(F::Side, Tick, isize)]) {
+        let rows: Vec<_> = sides.iter().map(|(side, _, diff)| (side.clone(), *diff)).collect();
+        let touched: Vec<u32> =
+            self.slab.live().filter(|&slot| self.fold.touches(&rows, &self.slab.get(slot).1)).collect();
+        for slot in touched {
+            self.touch(slot);
+        }
+        self.fold.take_side(&rows, tick, &mut self.out);
+    }
+
+    fn admit(&mut self, key: u128) -> u32 {
+        let slot = self.slab.take(key);
+        self.index.insert(key, slot);
+        let word = slot as usize / 64;
+        if self.marks.len() <= word {
+            self.marks.resize(word + 1, 0);
+        }
+        slot
+    }
+
+    /// Buckets forget late; a record that comes after its key's time finds it forgotten all the same.
+    #[inline]
+    fn forget_if_past(&mut self, slot: u32, admitted: Tick) {
+        let is_touched = self.marks[slot as usize / 64] >> (slot % 64) & 1 == 1;
+        let state = &mut self.slab.get_mut(slot).1;
+        if !is_touched && self.fold.forget_after(state) < admitted {
+            self.fold.forget(state, self.now, &mut self.out);
+            *state = F::State::default();
+        }
+    }
+
+    #[inline]
+    fn touch(&mut self, slot: u32) {
+        let (word, bit) = (slot as usize / 64, 1 << (slot % 64));
+        if self.marks[word] & bit == 0 {
+            self.marks[word] |= bit;
+            let before = self.fold.before(&self.slab.get(slot).1, self.now);
+            self.touched.push((slot, before));
+        }
+    }
+
+    fn turn_touched(&mut self, tick: Tick) {
+        let mut touched = std::mem::take(&mut self.touched);
+        for (slot, before) in touched.drain(..) {
+            self.marks[slot as usize / 64] &= !(1 << (slot % 64));
+            let (key, state) = self.slab.get_mut(slot);
+            let turn = self.fold.turn(state, before, tick, &mut self.out);
+            if turn.vacant {
+                self.index.remove(*key, slot);
+                self.slab.give_back(slot);
+                continue;
+            }
+            if let Some(next) = turn.next.filter(|&next| next > tick) {
+                self.timers.entry(next).or_default().push(slot);
+            }
+            let after = self.fold.forget_after(&self.slab.get(slot).1);
+            self.forgetting.entry(self.forget_bucket(after)).or_default().push(slot);
+        }
+        self.touched = touched;
+    }
+
+    fn forget_bucket(&self, after: Tick) -> Tick {
+        after.saturating_add(1).div_ceil(self.pace.forget_ticks).saturating_mul(self.pace.forget_ticks)
+    }
+
+    /// Forgets the keys that nothing admitted at `now` or later can touch; says whether there were any.
+    fn forget_through(&mut self, now: Tick) -> bool {
+        let mut any = false;
+        while let Some(entry) = self.forgetting.first_entry().filter(|entry| *entry.key() <= now) {
+            for slot in entry.remove() {
+                if !self.slab.is_used(slot) || self.fold.forget_after(&self.slab.get(slot).1) >= now {
+                    continue;
+                }
+                any = true;
+                let (key, state) = self.slab.get_mut(slot);
+                self.fold.forget(state, self.now, &mut self.out);
+                self.index.remove(*key, slot);
+                self.slab.give_back(slot);
+            }
+        }
+        any
+    }
+
+    /// The rows at rest, some at a time; says whether that was all.
+    fn rest(&mut self, send: &mut impl FnMut(&mut F::Out, bool)) -> bool {
+        self.ended = true;
+        let done = self.fold.rest(&self.slab, &mut self.out);
+        send(&mut self.out, true);
+        done
+    }
+}

@@ -1,0 +1,130 @@
+//! `sum_by_key`: one group sum for each key.
+//!
+//! ```text
+//! (key, addend, tick) ──▶ ┌─────────────┐ ──▶ key, what stood, what stands: once a tick for each key that changed
+//!                         │ sum of key  │
+//! ```
+//! **Law.** At every tick a key's sum is that of all its addends so far; addends of a tick are summed before anything
+//! is told, so that what cancels within a tick is never seen. It equals differential's `count` of the same addends.
+//! A sum that counts nothing any more leaves the state.
+
+use std::hash::Hash;
+
+use hashbrown::HashMap;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::ParallelizationContract;
+
+use super::by_tick::{ByTick, by_tick};
+use crate::{Keyed, Tick};
+
+/// A group sum: commutative, and every addend has an inverse.
+pub trait Sum: Clone + Default + PartialEq + 'static {
+    /// Adds.
+    fn add(&mut self, addend: &Self);
+    /// Whether nothing stands behind the sum any more: the key then has no row.
+    fn is_void(&self) -> bool;
+}
+
+/// What is said of sums.
+pub trait Teller: 'static {
+    /// What is summed by.
+    type Key: Clone + Eq + Hash + 'static;
+    /// What is summed.
+    type Sum: Sum;
+    /// What is told.
+    type Out: Default + Clone + 'static;
+
+    /// Tells that a sum changed; `None` where it was or is void.
+    fn tell(
+        &mut self,
+        key: &Self::Key,
+        before: Option<&Self::Sum>,
+        after: Option<&Self::Sum>,
+        tick: Tick,
+        out: &mut Self::Out,
+    );
+    /// The keys' sums that may leave the state at `now`, though they stand: their rows rest.
+    fn may_leave(&self, key: &Self::Key, sum: &Self::Sum, now: Tick) -> bool;
+    /// Whether there is any use in asking `may_leave` at `now`.
+    fn leave_due(&mut self, now: Tick) -> bool;
+    /// Tells the rows at rest of sums that leave or that stand at the end.
+    fn rest(&mut self, sums: Vec<(Self::Key, Self::Sum)>, at_end: bool, out: &mut Self::Out);
+    /// Whether `out` is worth sending.
+    fn is_full(out: &Self::Out) -> bool;
+}
+
+/// See the module. `name` is the operator's name in words.
+pub fn sum_by_key<'s, T: Teller>(
+    addends: StreamVec<'s, Tick, (T::Key, T::Sum, Tick)>,
+    pact: impl ParallelizationContract<Tick, Vec<(T::Key, T::Sum, Tick)>>,
+    name: &str,
+    rest_at_end: bool,
+    teller: T,
+) -> StreamVec<'s, Tick, T::Out> {
+    by_tick(addends, pact, name, rest_at_end, Sums { teller, sums: HashMap::default(), changed: Vec::new() })
+}
+
+struct Sums<T: Teller> {
+    teller: T,
+    sums: HashMap<T::Key, Entry<T::Sum>, Keyed>,
+    /// The keys that this tick changed, with what stood before.
+    changed: Vec<(T::Key, T::Sum)>,
+}
+
+#[derive(Default)]
+struct Entry<S> {
+    sum: S,
+    /// The last tick in which it changed, so that what stood is taken once.
+    tick: Tick,
+}
+
+impl<T: Teller> ByTick for Sums<T> {
+    type In = (T::Key, T::Sum, Tick);
+    type Out = T::Out;
+
+    fn tick(update: &Self::In) -> Tick {
+        update.2
+    }
+
+    fn work(&mut self, tick: Tick, updates: &[Self::In], out: &mut T::Out) {
+        for (key, addend, _) in updates {
+            let entry = self.sums.entry_ref(key).or_insert_with(|| Entry { sum: T::Sum::default(), tick: Tick::MAX });
+            if entry.tick != tick {
+                entry.tick = tick;
+                self.changed.push((key.clone(), entry.sum.clone()));
+            }
+            entry.sum.add(addend);
+        }
+        for (key, before) in self.changed.drain(..) {
+            let Some(entry) = self.sums.get(&key) else { continue };
+            let after = &entry.sum;
+            let is_void = after.is_void();
+            if before != *after {
+                let stood = (!before.is_void()).then_some(&before);
+                self.teller.tell(&key, stood, (!is_void).then_some(after), tick, out);
+            }
+            if is_void {
+                self.sums.remove(&key);
+            }
+        }
+    }
+
+    fn forget_through(&mut self, now: Tick, out: &mut T::Out) {
+        if self.teller.leave_due(now) {
+            let teller = &self.teller;
+            let left = self.sums.extract_if(|key, entry| teller.may_leave(key, &entry.sum, now));
+            let left = left.map(|(key, entry)| (key, entry.sum)).collect();
+            self.teller.rest(left, false, out);
+        }
+    }
+
+    fn rest(&mut self, out: &mut T::Out) -> bool {
+        let sums = self.sums.drain().map(|(key, entry)| (key, entry.sum)).collect();
+        self.teller.rest(sums, true, out);
+        true
+    }
+
+    fn is_full(out: &T::Out) -> bool {
+        T::is_full(out)
+    }
+}
