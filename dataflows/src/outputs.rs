@@ -282,7 +282,7 @@ impl Severity {
 
 /// The anomalies that are looked for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Anomaly {
+pub enum AnomalyKind {
     /// Different content under one identity and revision.
     Conflict,
     /// More wagers in a window than allowed.
@@ -301,40 +301,40 @@ pub enum Anomaly {
     LateWager,
 }
 
-impl Anomaly {
+impl AnomalyKind {
     /// All kinds.
-    pub const ALL: [Anomaly; 8] = [
-        Anomaly::Conflict,
-        Anomaly::Velocity,
-        Anomaly::StakeSpike,
-        Anomaly::Overdraft,
-        Anomaly::RtpOutOfBand,
-        Anomaly::PayoutAboveMaximum,
-        Anomaly::BalanceMismatch,
-        Anomaly::LateWager,
+    pub const ALL: [AnomalyKind; 8] = [
+        AnomalyKind::Conflict,
+        AnomalyKind::Velocity,
+        AnomalyKind::StakeSpike,
+        AnomalyKind::Overdraft,
+        AnomalyKind::RtpOutOfBand,
+        AnomalyKind::PayoutAboveMaximum,
+        AnomalyKind::BalanceMismatch,
+        AnomalyKind::LateWager,
     ];
 
     /// Its name in the contract.
     pub fn name(self) -> &'static str {
         match self {
-            Anomaly::Conflict => "conflict",
-            Anomaly::Velocity => "velocity",
-            Anomaly::StakeSpike => "stake_spike",
-            Anomaly::Overdraft => "overdraft",
-            Anomaly::RtpOutOfBand => "rtp_out_of_band",
-            Anomaly::PayoutAboveMaximum => "payout_above_maximum",
-            Anomaly::BalanceMismatch => "balance_mismatch",
-            Anomaly::LateWager => "late_wager",
+            AnomalyKind::Conflict => "conflict",
+            AnomalyKind::Velocity => "velocity",
+            AnomalyKind::StakeSpike => "stake_spike",
+            AnomalyKind::Overdraft => "overdraft",
+            AnomalyKind::RtpOutOfBand => "rtp_out_of_band",
+            AnomalyKind::PayoutAboveMaximum => "payout_above_maximum",
+            AnomalyKind::BalanceMismatch => "balance_mismatch",
+            AnomalyKind::LateWager => "late_wager",
         }
     }
 
     fn severity(self) -> Severity {
         match self {
-            Anomaly::Conflict | Anomaly::PayoutAboveMaximum | Anomaly::BalanceMismatch | Anomaly::LateWager => {
+            AnomalyKind::Conflict | AnomalyKind::PayoutAboveMaximum | AnomalyKind::BalanceMismatch | AnomalyKind::LateWager => {
                 Severity::High
             }
-            Anomaly::Overdraft | Anomaly::RtpOutOfBand => Severity::Medium,
-            Anomaly::Velocity | Anomaly::StakeSpike => Severity::Low,
+            AnomalyKind::Overdraft | AnomalyKind::RtpOutOfBand => Severity::Medium,
+            AnomalyKind::Velocity | AnomalyKind::StakeSpike => Severity::Low,
         }
     }
 

@@ -1,0 +1,395 @@
+//! The known fields, and the members of one line under them.
+
+use std::borrow::Cow;
+
+use super::TEXT_BYTES_MAX;
+use super::json::{self, Syntax, Value, unescape};
+use crate::cause::Cause;
+use crate::money::Decimal9;
+use crate::records::{Origin, Text, Topic, UNSAID};
+use crate::time::{END_MS, FIRST_MS};
+
+/// Declares all known fields of all topics under their names.
+macro_rules! fields {
+    ($($field:ident $name:literal,)*) => {
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[repr(u8)]
+        pub(super) enum Field { $($field),* }
+
+        const FIELDS: &[(Field, &str)] = &[$((Field::$field, $name)),*];
+    };
+}
+
+fields! {
+    Tenant "tenant",
+    Provider "provider",
+    Revision "revision",
+    ReceivedMs "received_ms",
+    WagerId "wager_id",
+    Account "account",
+    Game "game",
+    Stake "stake",
+    Currency "currency",
+    AtMs "at_ms",
+    Round "round",
+    FreeRound "free_round",
+    Channel "channel",
+    GameVersion "game_version",
+    Device "device",
+    Ip "ip",
+    PaymentInstrument "payment_instrument",
+    Campaign "campaign",
+    BalanceAfter "balance_after",
+    OutcomeId "outcome_id",
+    Kind "kind",
+    Payout "payout",
+    KnownMs "known_ms",
+    PaymentId "payment_id",
+    Amount "amount",
+    Status "status",
+    EffectiveFromMs "effective_from_ms",
+    RtpTheoretical "rtp_theoretical",
+    Category "category",
+    Volatility "volatility",
+    PayoutMax "payout_max",
+    ResultDueMs "result_due_ms",
+    Partner "partner",
+    Tier "tier",
+    Bet "bet",
+    StakeBonus "stake_bonus",
+    PayoutBonus "payout_bonus",
+    Jackpot "jackpot",
+    JackpotContribution "jackpot_contribution",
+}
+
+/// Reserved until built: booking a record without minding them would be wrong.
+const RESERVED: [Field; 5] =
+    [Field::Bet, Field::StakeBonus, Field::PayoutBonus, Field::Jackpot, Field::JackpotContribution];
+
+/// Where [`Field::of`] looks: the index of the field, or one that is out of range.
+const PLACES: [u8; 256] = {
+    let mut places = [u8::MAX; 256];
+    let mut n = 0;
+    while n < FIELDS.len() {
+        let place = Field::place(FIELDS[n].1.as_bytes());
+        assert!(places[place] == u8::MAX, "two names share a place: choose other factors");
+        places[place] = n as u8;
+        n += 1;
+    }
+    places
+};
+
+impl Field {
+    pub(super) const fn name(self) -> &'static str {
+        FIELDS[self as usize].1
+    }
+
+    /// The field of a name.
+    #[inline]
+    fn of(name: &str) -> Option<Self> {
+        if name.is_empty() {
+            return None;
+        }
+        let &(field, its_name) = FIELDS.get(usize::from(PLACES[Self::place(name.as_bytes())]))?;
+        (its_name == name).then_some(field)
+    }
+
+    /// A perfect hash of the names: their first, middle and last bytes tell them apart.
+    #[inline]
+    const fn place(name: &[u8]) -> usize {
+        let (first, middle, last) =
+            (name[0] as usize, name[name.len() / 2] as usize, name[name.len() - 1] as usize);
+        (first + last * 4 + middle * 5) % 256
+    }
+
+    const fn bit(self) -> u64 {
+        1 << self as u8
+    }
+}
+
+/// A set of fields.
+const fn set(fields: &[Field]) -> u64 {
+    let mut set = 0;
+    let mut n = 0;
+    while n < fields.len() {
+        set |= fields[n].bit();
+        n += 1;
+    }
+    set
+}
+
+/// The fields known in a topic.
+const fn known(topic: Topic) -> u64 {
+    use Field::*;
+    let own = match topic {
+        Topic::Wagers => set(&[
+            WagerId,
+            Account,
+            Game,
+            Stake,
+            Currency,
+            AtMs,
+            Round,
+            FreeRound,
+            Channel,
+            GameVersion,
+            Device,
+            Ip,
+            PaymentInstrument,
+            Campaign,
+            BalanceAfter,
+        ]),
+        Topic::Outcomes => set(&[
+            WagerId,
+            OutcomeId,
+            Kind,
+            AtMs,
+            Payout,
+            Currency,
+            Account,
+            Game,
+            Stake,
+            KnownMs,
+            BalanceAfter,
+        ]),
+        Topic::Payments => {
+            set(&[PaymentId, Account, Kind, Amount, Currency, AtMs, Status, PaymentInstrument, BalanceAfter])
+        }
+        Topic::Games => {
+            set(&[Game, EffectiveFromMs, RtpTheoretical, Category, Volatility, PayoutMax, ResultDueMs])
+        }
+        Topic::Accounts => set(&[Account, EffectiveFromMs, Currency, Partner, Tier]),
+    };
+    own | set(&[Tenant, Provider, Revision, ReceivedMs]) | set(&RESERVED)
+}
+
+/// The members of a line's object.
+pub(super) struct Members<'a> {
+    values: [Value<'a>; FIELDS.len()],
+    /// The known fields that are there.
+    seen: u64,
+    /// Of them, those that are not `null`.
+    present: u64,
+    /// Known fields that are there more than once: unreadable.
+    repeated: u64,
+    /// Names that are not known in the topic, each time they occur.
+    pub(super) unknown: Vec<Cow<'a, str>>,
+}
+
+/// What is wrong with a field.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bad {
+    pub(super) cause: Cause,
+    pub(super) field: Field,
+    pub(super) what: &'static str,
+}
+
+impl Bad {
+    #[cold]
+    pub(super) fn new(cause: Cause, field: Field, what: &'static str) -> Self {
+        Self { cause, field, what }
+    }
+
+    #[cold]
+    pub(super) fn malformed(field: Field, what: &'static str) -> Self {
+        Self::new(Cause::Malformed, field, what)
+    }
+}
+
+pub(super) const MISSING: &str = "is missing";
+const NO_TEXT: &str = "is not a text of 1 to 128 bytes";
+const NO_STRING: &str = "is not a string";
+
+impl<'a> Members<'a> {
+    pub(super) fn new() -> Self {
+        Self { values: [Value::Absent; FIELDS.len()], seen: 0, present: 0, repeated: 0, unknown: Vec::new() }
+    }
+
+    /// Reads a line of a topic; an error says what is wrong with it as JSON.
+    #[inline]
+    pub(super) fn read(topic: Topic, line: &'a [u8]) -> Result<Self, String> {
+        let line = std::str::from_utf8(line)
+            .map_err(|error| format!("not UTF-8 from byte {}", error.valid_up_to()))?;
+        let known = known(topic);
+        let mut members = Self::new();
+        json::object(line, |name, value| members.take(known, name, value))
+            .map_err(|(what, at)| format!("{what} at byte {at}"))?;
+        Ok(members)
+    }
+
+    /// Takes a member down under its field, where that is one of the `known`.
+    #[inline]
+    fn take(&mut self, known: u64, name: Value<'a>, value: Value<'a>) -> Syntax<()> {
+        let name = match name {
+            Value::Text(name) => Cow::Borrowed(name),
+            Value::Escaped(quoted) => Cow::Owned(unescape(quoted).ok_or("a wrong escape before")?),
+            _ => return Err("no name"),
+        };
+        match Field::of(&name) {
+            Some(field) if known & field.bit() != 0 => {
+                self.repeated |= self.seen & field.bit();
+                self.seen |= field.bit();
+                if !matches!(value, Value::Absent) {
+                    self.present |= field.bit();
+                }
+                self.values[field as usize] = value;
+            }
+            _ => self.unknown.push(name),
+        }
+        Ok(())
+    }
+
+    /// The value of a field; one that is there twice is none that a field takes.
+    #[inline]
+    fn value(&self, field: Field) -> Value<'a> {
+        if self.repeated & field.bit() == 0 { self.values[field as usize] } else { Value::Other }
+    }
+
+    /// A text of 1 to 128 bytes.
+    #[inline]
+    pub(super) fn text(&self, field: Field) -> Result<Option<Text<'a>>, Bad> {
+        match self.value(field) {
+            Value::Absent => Ok(None),
+            Value::Text(text) if matches!(text.len(), 1..=TEXT_BYTES_MAX) => Ok(Some(Cow::Borrowed(text))),
+            Value::Escaped(quoted) => match unescape(quoted) {
+                Some(text) if matches!(text.len(), 1..=TEXT_BYTES_MAX) => Ok(Some(Cow::Owned(text))),
+                _ => Err(Bad::malformed(field, NO_TEXT)),
+            },
+            _ => Err(Bad::malformed(field, NO_TEXT)),
+        }
+    }
+
+    /// A text of 1 to 128 bytes that must be there.
+    #[inline]
+    pub(super) fn needed(&self, field: Field) -> Result<Text<'a>, Bad> {
+        self.text(field)?.ok_or_else(|| Bad::malformed(field, MISSING))
+    }
+
+    /// A player's account: those with `@` are the house's own.
+    #[inline]
+    pub(super) fn player(&self) -> Result<Option<Text<'a>>, Bad> {
+        let account = self.text(Field::Account)?;
+        match &account {
+            Some(text) if text.starts_with('@') => Err(Bad::malformed(Field::Account, "is a system account")),
+            _ => Ok(account),
+        }
+    }
+
+    #[inline]
+    pub(super) fn needed_player(&self) -> Result<Text<'a>, Bad> {
+        self.player()?.ok_or_else(|| Bad::malformed(Field::Account, MISSING))
+    }
+
+    /// A string of any length, judged later.
+    #[inline]
+    pub(super) fn words(&self, field: Field) -> Result<Option<Text<'a>>, Bad> {
+        match self.value(field) {
+            Value::Absent => Ok(None),
+            Value::Text(text) => Ok(Some(Cow::Borrowed(text))),
+            Value::Escaped(quoted) => match unescape(quoted) {
+                Some(text) => Ok(Some(Cow::Owned(text))),
+                None => Err(Bad::malformed(field, NO_STRING)),
+            },
+            _ => Err(Bad::malformed(field, NO_STRING)),
+        }
+    }
+
+    #[inline]
+    pub(super) fn needed_words(&self, field: Field) -> Result<Text<'a>, Bad> {
+        self.words(field)?.ok_or_else(|| Bad::malformed(field, MISSING))
+    }
+
+    /// An integer from 0 to `max`.
+    #[inline]
+    pub(super) fn integer(&self, field: Field, max: i64) -> Result<Option<i64>, Bad> {
+        match self.value(field) {
+            Value::Absent => Ok(None),
+            Value::Integer(integer) if (0..=max).contains(&integer) => Ok(Some(integer)),
+            _ => Err(Bad::malformed(field, "is not an integer in range")),
+        }
+    }
+
+    /// A time on the wire.
+    #[inline]
+    pub(super) fn time(&self, field: Field) -> Result<Option<u64>, Bad> {
+        match self.value(field) {
+            Value::Absent => Ok(None),
+            Value::Integer(ms) if (FIRST_MS..END_MS).contains(&(ms as u64)) => Ok(Some(ms as u64)),
+            _ => Err(Bad::malformed(field, "is not a time from 2000 to before 2100 in integer milliseconds")),
+        }
+    }
+
+    #[inline]
+    pub(super) fn needed_time(&self, field: Field) -> Result<u64, Bad> {
+        self.time(field)?.ok_or_else(|| Bad::malformed(field, MISSING))
+    }
+
+    /// When a reference row comes into force: 0, unless said, is from the beginning.
+    pub(super) fn effective_from(&self) -> Result<u64, Bad> {
+        match self.value(Field::EffectiveFromMs) {
+            Value::Integer(0) => Ok(0),
+            _ => Ok(self.time(Field::EffectiveFromMs)?.unwrap_or(0)),
+        }
+    }
+
+    #[inline]
+    pub(super) fn flag(&self, field: Field) -> Result<bool, Bad> {
+        match self.value(field) {
+            Value::Absent => Ok(false),
+            Value::Bool(flag) => Ok(flag),
+            _ => Err(Bad::malformed(field, "is not true or false")),
+        }
+    }
+
+    /// A decimal of a reference row, which keeps its spelling.
+    pub(super) fn rate(&self, field: Field) -> Result<Option<Text<'a>>, Bad> {
+        let text = self.text(field)?;
+        match &text {
+            Some(rate) if Decimal9::parse(rate).is_none() => {
+                Err(Bad::malformed(field, "is not a decimal of at most 9 digits on either side of its point"))
+            }
+            _ => Ok(text),
+        }
+    }
+
+    /// What every record carries; and no known field twice.
+    #[inline]
+    pub(super) fn origin(&self) -> Result<Origin<'a>, Bad> {
+        if self.repeated != 0 {
+            let &(field, _) = FIELDS.get(self.repeated.trailing_zeros() as usize).unwrap_or(&FIELDS[0]);
+            return Err(Bad::malformed(field, "is there twice"));
+        }
+        Ok(Origin {
+            tenant: self.text(Field::Tenant)?.unwrap_or(Cow::Borrowed(UNSAID)),
+            provider: self.text(Field::Provider)?.unwrap_or(Cow::Borrowed(UNSAID)),
+            revision: self.integer(Field::Revision, i64::MAX)?.unwrap_or(0),
+            received_ms: self.time(Field::ReceivedMs)?,
+        })
+    }
+
+    /// Whether nothing reserved is asked for.
+    #[inline]
+    pub(super) fn supported(&self) -> Result<(), Bad> {
+        if self.present & const { set(&RESERVED) } == 0 {
+            return Ok(());
+        }
+        let field = RESERVED.into_iter().find(|field| self.present & field.bit() != 0).unwrap_or(Field::Bet);
+        Err(Bad::new(Cause::UnsupportedField, field, "cannot be booked yet"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_to_their_fields_and_others_nowhere() {
+        for &(field, name) in FIELDS {
+            assert_eq!((Field::of(name), field.name()), (Some(field), name));
+            for near in [format!("{name}s"), name[1..].to_owned(), name.to_uppercase(), format!("{name}\0")] {
+                assert_eq!(Field::of(&near), None, "{near}");
+            }
+        }
+        assert_eq!(Field::of(""), None);
+    }
+}
