@@ -91,6 +91,28 @@ pub struct Head {
     void: bool,
 }
 
+impl Head {
+    /// A head that says only what its record is.
+    pub fn blank(kind: Kind) -> Self {
+        Self {
+            key: 0,
+            account: 0,
+            game: 0,
+            admitted: 0,
+            at_ms: 0,
+            amount: 0,
+            currency: None,
+            start: 0,
+            length: 0,
+            raw: (0, 0),
+            line: 0,
+            kind,
+            diff: 1,
+            void: false,
+        }
+    }
+}
+
 /// A record that fails a check on itself.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Unsound {
@@ -318,22 +340,7 @@ impl Decoder {
     fn head(&self, record: &Record<'_>) -> Head {
         let origin = record.origin();
         let (tenant, provider) = (&*origin.tenant, &*origin.provider);
-        let mut head = Head {
-            key: 0,
-            account: 0,
-            game: 0,
-            admitted: 0,
-            at_ms: 0,
-            amount: 0,
-            currency: None,
-            start: 0,
-            length: 0,
-            raw: (0, 0),
-            line: 0,
-            kind: Kind::Wager,
-            diff: 1,
-            void: false,
-        };
+        let mut head = Head::blank(Kind::Wager);
         match record {
             Record::Wager(wager) => {
                 head.key = self.keys.of(&[tenant, provider, &wager.wager_id]);

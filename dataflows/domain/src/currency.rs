@@ -33,6 +33,17 @@ impl Currency {
         Ok(Self { code: bytes, exponent })
     }
 
+    /// The eight bytes that are the currency, to keep beside an amount.
+    pub fn to_bytes(self) -> [u8; 8] {
+        let [a, b, c, d, e, f, g] = self.code;
+        [a, b, c, d, e, f, g, self.exponent]
+    }
+
+    /// The currency that was [`Currency::to_bytes`].
+    pub fn from_bytes([a, b, c, d, e, f, g, exponent]: [u8; 8]) -> Self {
+        Self { code: [a, b, c, d, e, f, g], exponent }
+    }
+
     /// The code as it stands on the wire: `KRW`.
     pub fn code(&self) -> &str {
         let len = self.code.iter().position(|&b| b == 0).unwrap_or(7);

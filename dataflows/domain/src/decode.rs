@@ -94,6 +94,20 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// A line too long to be read; `digest` is of all its bytes.
+    #[cold]
+    pub fn oversize(digest: [u8; 32]) -> Box<Self> {
+        Box::new(Self {
+            cause: Cause::Malformed,
+            tenant: UNSAID.to_owned(),
+            provider: UNSAID.to_owned(),
+            id: None,
+            receipt_ms: None,
+            digest,
+            detail: "the line is longer than any record may be".to_owned(),
+        })
+    }
+
     /// `bytes` are what the digest is of.
     #[cold]
     fn new(topic: Topic, bytes: &[u8], members: &Members<'_>, cause: Cause, detail: String) -> Box<Self> {

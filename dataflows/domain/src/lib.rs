@@ -22,6 +22,9 @@
 pub mod cause;
 pub mod currency;
 pub mod decode;
+pub mod integrity;
+pub mod lifecycle;
 pub mod money;
 pub mod records;
+pub mod rtp;
 pub mod time;

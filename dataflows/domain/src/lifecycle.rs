@@ -8,44 +8,7 @@
 use std::cmp::Ordering;
 
 use crate::cause::Cause;
-use crate::records::{Outcome, OutcomeKind, Wager};
-
-/// One of the records that share a wager's identity.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Unit<'a> {
-    /// A stake accepted.
-    Wager(Wager<'a>),
-    /// What became of it.
-    Outcome(Outcome<'a>),
-}
-
-impl Unit<'_> {
-    /// When it was so.
-    pub fn at_ms(&self) -> u64 {
-        match self {
-            Unit::Wager(wager) => wager.at_ms,
-            Unit::Outcome(outcome) => outcome.at_ms,
-        }
-    }
-
-    /// A higher revision replaces a lower one.
-    pub fn revision(&self) -> i64 {
-        match self {
-            Unit::Wager(wager) => wager.origin.revision,
-            Unit::Outcome(outcome) => outcome.origin.revision,
-        }
-    }
-
-    /// Canonical content, by which records are equal and ties are broken.
-    pub fn canonical(&self) -> Vec<u8> {
-        let mut content = Vec::with_capacity(256);
-        match self {
-            Unit::Wager(wager) => wager.canonical(&mut content),
-            Unit::Outcome(outcome) => outcome.canonical(&mut content),
-        }
-        content
-    }
-}
+use crate::records::{Outcome, OutcomeKind, Record, Wager};
 
 /// What the reference rows say of wagers.
 pub trait References {
@@ -94,31 +57,31 @@ pub struct Life {
     pub known_before_ms: Option<u64>,
 }
 
-/// Judges the records of one wager. Records must be distinct in content (copies are the caller's to count).
-pub fn judge(records: &[Unit<'_>], references: &impl References, skew_ms_max: u64) -> Life {
+/// Judges the records of one wager: wagers and outcomes of one identity, nothing else. Records must be distinct in content (copies are the caller's to count).
+pub fn judge(records: &[Record<'_>], references: &impl References, skew_ms_max: u64) -> Life {
     let mut life = Life::default();
     let contents: Vec<Vec<u8>> = match records.len() {
         0 | 1 => vec![Vec::new(); records.len()],
-        _ => records.iter().map(Unit::canonical).collect(),
+        _ => records.iter().map(content).collect(),
     };
     let tie = |a: &usize, b: &usize| -> Ordering {
         (records[*a].at_ms(), &contents[*a]).cmp(&(records[*b].at_ms(), &contents[*b]))
     };
     judge_wagers(records, references, &tie, &mut life);
     let Some(standing) = life.wager else {
-        for (index, unit) in records.iter().enumerate() {
-            match unit {
-                Unit::Outcome(outcome) if outcome.kind == OutcomeKind::Cancel => life.tombstone = true,
-                Unit::Outcome(_) => life.rejects.push((index, Cause::OutcomeWithoutWager)),
-                Unit::Wager(_) => {}
+        for (index, record) in records.iter().enumerate() {
+            match record {
+                Record::Outcome(outcome) if outcome.kind == OutcomeKind::Cancel => life.tombstone = true,
+                Record::Outcome(_) => life.rejects.push((index, Cause::OutcomeWithoutWager)),
+                _ => {}
             }
         }
         return life;
     };
-    let Unit::Wager(wager) = &records[standing] else { unreachable!("only a wager record stands as the wager") };
+    let Record::Wager(wager) = &records[standing] else { unreachable!("only a wager record stands as the wager") };
     let mut sound = Vec::new();
-    for (index, unit) in records.iter().enumerate() {
-        let Unit::Outcome(outcome) = unit else { continue };
+    for (index, record) in records.iter().enumerate() {
+        let Record::Outcome(outcome) = record else { continue };
         match contradicts(outcome, wager, skew_ms_max) {
             Some(cause) => life.rejects.push((index, cause)),
             None => sound.push(index),
@@ -131,7 +94,7 @@ pub fn judge(records: &[Unit<'_>], references: &impl References, skew_ms_max: u6
         (None, true) => State::Open,
     };
     if life.state == State::Open {
-        let reopened_ms = life.unsettles.iter().map(|&index| records[index].at_ms()).max();
+        let reopened_ms = life.unsettles.iter().filter_map(|&index| records[index].at_ms()).max();
         let since_ms = reopened_ms.map_or(wager.at_ms, |at_ms| at_ms.max(wager.at_ms));
         life.missing_from_ms = Some(since_ms + references.result_due_ms(wager));
     }
@@ -139,16 +102,23 @@ pub fn judge(records: &[Unit<'_>], references: &impl References, skew_ms_max: u6
     life
 }
 
+/// Canonical content, by which ties are broken.
+fn content(record: &Record<'_>) -> Vec<u8> {
+    let mut content = Vec::with_capacity(256);
+    record.canonical(&mut content);
+    content
+}
+
 /// The wager records: reference checks, then revision, then the smallest.
 fn judge_wagers(
-    records: &[Unit<'_>],
+    records: &[Record<'_>],
     references: &impl References,
     tie: &impl Fn(&usize, &usize) -> Ordering,
     life: &mut Life,
 ) {
     let mut sound = Vec::new();
-    for (index, unit) in records.iter().enumerate() {
-        let Unit::Wager(wager) = unit else { continue };
+    for (index, record) in records.iter().enumerate() {
+        let Record::Wager(wager) = record else { continue };
         match references.refuses(wager) {
             Some(cause) => life.rejects.push((index, cause)),
             None => sound.push(index),
@@ -178,14 +148,14 @@ fn contradicts(outcome: &Outcome<'_>, wager: &Wager<'_>, skew_ms_max: u64) -> Op
 
 /// Outcomes that agree with the wager: by `outcome_id`, the cancel, settles against it, conflicts.
 fn judge_outcomes(
-    records: &[Unit<'_>],
+    records: &[Record<'_>],
     sound: Vec<usize>,
     tie: &impl Fn(&usize, &usize) -> Ordering,
     life: &mut Life,
 ) {
     let outcome = |index: usize| match &records[index] {
-        Unit::Outcome(outcome) => outcome,
-        Unit::Wager(_) => unreachable!("only outcomes are sound outcomes"),
+        Record::Outcome(outcome) => outcome,
+        _ => unreachable!("only outcomes are sound outcomes"),
     };
     let (cancels, mut others): (Vec<_>, Vec<_>) =
         sound.into_iter().partition(|&index| outcome(index).kind == OutcomeKind::Cancel);
@@ -240,12 +210,12 @@ fn judge_outcomes(
 
 /// The records of the highest revision, the smallest (`at_ms`, content) first: it stands, the others are its rivals.
 fn highest_revision(
-    records: &[Unit<'_>],
+    records: &[Record<'_>],
     mut group: Vec<usize>,
     tie: &impl Fn(&usize, &usize) -> Ordering,
 ) -> Vec<usize> {
-    let highest = group.iter().map(|&index| records[index].revision()).max();
-    group.retain(|&index| Some(records[index].revision()) == highest);
+    let highest = group.iter().map(|&index| records[index].origin().revision).max();
+    group.retain(|&index| Some(records[index].origin().revision) == highest);
     group.sort_by(tie);
     group
 }
@@ -259,15 +229,50 @@ fn keep_conflict(group: Vec<usize>, life: &mut Life) {
 }
 
 /// The smallest `known_ms` before the wager was placed, of outcomes that stand or were set aside.
-fn known_before(records: &[Unit<'_>], wager: &Wager<'_>, life: &Life) -> Option<u64> {
+fn known_before(records: &[Record<'_>], wager: &Wager<'_>, life: &Life) -> Option<u64> {
     let standing = life.settles.iter().chain(&life.unsettles).chain(&life.cancel);
     let aside = life.rejects.iter().map(|(index, _)| index);
     standing
         .chain(aside)
         .filter_map(|&index| match &records[index] {
-            Unit::Outcome(outcome) => outcome.known_ms,
-            Unit::Wager(_) => None,
+            Record::Outcome(outcome) => outcome.known_ms,
+            _ => None,
         })
         .filter(|&known_ms| wager.at_ms > known_ms)
         .min()
+}
+
+/// What records of one identity amount to that nothing else speaks of: payments, reference rows.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Standing {
+    /// The record that stands.
+    pub stands: Option<usize>,
+    /// Records set aside, each with its cause.
+    pub rejects: Vec<(usize, Cause)>,
+    /// Different contents under the standing revision; the standing one first; none where it stands alone.
+    pub conflict: Vec<usize>,
+}
+
+/// Judges the records of one identity: those that `refuses` sets aside take no part; of the others the highest
+/// revision, and there the smallest (`at_ms`, canonical content), stands. Records must be distinct in content.
+pub fn judge_identity(records: &[Record<'_>], refuses: impl Fn(&Record<'_>) -> Option<Cause>) -> Standing {
+    let contents: Vec<Vec<u8>> = records.iter().map(content).collect();
+    let tie = |a: &usize, b: &usize| -> Ordering {
+        (records[*a].at_ms(), &contents[*a]).cmp(&(records[*b].at_ms(), &contents[*b]))
+    };
+    let mut standing = Standing::default();
+    let mut sound = Vec::new();
+    for (index, record) in records.iter().enumerate() {
+        match refuses(record) {
+            Some(cause) => standing.rejects.push((index, cause)),
+            None => sound.push(index),
+        }
+    }
+    let group = highest_revision(records, sound, &tie);
+    standing.stands = group.first().copied();
+    if group.len() > 1 {
+        standing.rejects.extend(group[1..].iter().map(|&index| (index, Cause::ConflictingDuplicate)));
+        standing.conflict = group;
+    }
+    standing
 }

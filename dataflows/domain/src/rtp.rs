@@ -6,9 +6,10 @@
 
 use ethnum::I256;
 use num_bigint::BigInt;
+use serde::{Deserialize, Serialize};
 
 /// Exact sums over the wagers of a window. A wager counts as open or as settled; free rounds count nowhere.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Plays {
     /// Settled wagers.
     pub wagers: i64,
@@ -123,7 +124,8 @@ impl Plays {
 /// The largest k with (2k − 1)² · variance ≤ (2 · 10⁴ · distance)², signed as the distance.
 fn exact_z(distance: I256, variance: I256) -> i128 {
     let doubled = big(distance) * 20_000;
-    let ratio = (&doubled * &doubled / big(variance)).sqrt();
+    let ratio: BigInt = &doubled * &doubled / big(variance);
+    let ratio = ratio.sqrt();
     // ⌊√(4x²/v)⌋ = ⌊2x/√v⌋, and half-up of x/√v is ⌊(2x/√v + 1) / 2⌋.
     let rounded: BigInt = (ratio + 1) / 2;
     let magnitude = i128::try_from(rounded).unwrap_or(i128::MAX);

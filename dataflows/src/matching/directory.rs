@@ -9,7 +9,7 @@ use gyre_domain::rtp::Measure;
 use serde::{Deserialize, Serialize};
 
 use crate::keys::JobKey;
-use crate::ledger::Name;
+use crate::seams::Name;
 use crate::ops::key_index::KeyIndex;
 use crate::packed::Packed;
 
@@ -246,7 +246,8 @@ impl Directory {
         (knows_accounts && entry.known_from_ms > at_ms).then_some(Cause::UnknownAccount)
     }
 
-    fn find_account(&self, tenant: &str, account: &str, currency: Currency) -> Option<u32> {
+    /// The number of an account, by its texts.
+    pub fn find_account(&self, tenant: &str, account: &str, currency: Currency) -> Option<u32> {
         let key = self.keys.of(&[tenant, account, currency.code()]);
         self.accounts_by_key.find(key, |number| self.accounts[number as usize].key == key)
     }
@@ -300,11 +301,24 @@ impl Directory {
     }
 }
 
-impl References for Directory {
-    fn refuses(&self, wager: &Wager<'_>) -> Option<Cause> {
+impl Directory {
+    /// The games row in force for a wager, by its texts.
+    pub fn terms_of(&self, wager: &Wager<'_>) -> Option<&Terms> {
+        let game = self.find_game(&wager.origin.tenant, &wager.origin.provider, &wager.game)?;
+        self.terms(game, wager.at_ms)
+    }
+
+    /// The numbers of a wager's account and game, by its texts. Both are known since the wager was filed.
+    pub fn numbers_of(&self, wager: &Wager<'_>) -> Option<(u32, u32)> {
         let (tenant, provider) = (&*wager.origin.tenant, &*wager.origin.provider);
         let account = self.find_account(tenant, &wager.account, wager.currency)?;
-        let game = self.find_game(tenant, provider, &wager.game)?;
+        Some((account, self.find_game(tenant, provider, &wager.game)?))
+    }
+}
+
+impl References for Directory {
+    fn refuses(&self, wager: &Wager<'_>) -> Option<Cause> {
+        let (account, game) = self.numbers_of(wager)?;
         Directory::refuses(self, account, Some(game), wager.at_ms)
     }
 

@@ -1,19 +1,16 @@
 //! What matching tells of a key: its events for the ledger, its play for the RTP, its rows; and their differences.
 
-use gyre_domain::cause::Cause;
 use gyre_domain::currency::Currency;
 use gyre_domain::rtp::Plays;
 use hashbrown::HashMap;
-use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::directory::{Directory, System};
 use crate::Tick;
-use crate::aggregates::PlaysBatch;
 use crate::keys::{Keyed, owner};
-use crate::ledger::{LedgerBatch, Posting};
+use crate::seams::{Counts, LedgerBatch, PlaysBatch, Posting, Reading};
 use crate::ops::timeline_by_key::Event;
-use crate::outputs::{AnomalyKind, AtRest, Output, Rows};
+use crate::rows::Output;
 
 /// A quarter of an hour: the finest that any zone's days and hours are made of.
 pub const QUARTER_MS: u64 = 900_000;
@@ -74,62 +71,20 @@ pub struct Marks {
     pub anomalies: SmallVec<[u8; 4]>,
 }
 
-/// Counts of the summary, as differences that add up.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Counts {
-    /// Extra equal copies.
-    pub duplicates: i64,
-    /// Open wagers.
-    pub open: i64,
-    /// Settled wagers.
-    pub settled: i64,
-    /// Cancelled wagers.
-    pub cancelled: i64,
-    /// Wagers whose cancel came without them.
-    pub tombstones: i64,
-    /// Standing rejects by cause.
-    pub rejects: [i64; Cause::ALL.len()],
-    /// Standing anomalies by kind.
-    pub anomalies: [i64; AnomalyKind::ALL.len()],
-    /// Σ balances by currency; zero, or the books are wrong.
-    pub imbalance: Vec<(Currency, i128)>,
-}
-
-impl Counts {
-    /// Adds what a key counts, `sign` times.
-    pub fn add_marks(&mut self, marks: &Marks, sign: i64) {
-        let [open, settled, cancelled] = marks.states.map(i64::from);
-        self.open += sign * open;
-        self.settled += sign * settled;
-        self.cancelled += sign * cancelled;
-        self.tombstones += sign * i64::from(marks.tombstones);
-        self.duplicates += sign * marks.duplicates;
-        for &cause in &marks.rejects {
-            self.rejects[usize::from(cause)] += sign;
+impl Marks {
+    /// Adds what is counted to the counts, `sign` times.
+    pub fn add_to(&self, counts: &mut Counts, sign: i64) {
+        let [open, settled, cancelled] = self.states.map(i64::from);
+        counts.open += sign * open;
+        counts.settled += sign * settled;
+        counts.cancelled += sign * cancelled;
+        counts.tombstones += sign * i64::from(self.tombstones);
+        counts.duplicates += sign * self.duplicates;
+        for &cause in &self.rejects {
+            counts.rejects[usize::from(cause)] += sign;
         }
-        for &kind in &marks.anomalies {
-            self.anomalies[usize::from(kind)] += sign;
-        }
-    }
-
-    /// Adds other counts.
-    pub fn add(&mut self, other: &Counts) {
-        self.duplicates += other.duplicates;
-        self.open += other.open;
-        self.settled += other.settled;
-        self.cancelled += other.cancelled;
-        self.tombstones += other.tombstones;
-        for (mine, theirs) in self.rejects.iter_mut().zip(other.rejects) {
-            *mine += theirs;
-        }
-        for (mine, theirs) in self.anomalies.iter_mut().zip(other.anomalies) {
-            *mine += theirs;
-        }
-        for &(currency, sum) in &other.imbalance {
-            match self.imbalance.iter_mut().find(|entry| entry.0 == currency) {
-                Some(entry) => entry.1 += sum,
-                None => self.imbalance.push((currency, sum)),
-            }
+        for &kind in &self.anomalies {
+            counts.anomalies[usize::from(kind)] += sign;
         }
     }
 }
@@ -145,24 +100,6 @@ pub struct Outbox {
     pub told: Reading,
     /// Reference rows that stand or stand no more.
     pub references: Vec<(super::directory::ReferenceRow, Tick, isize)>,
-}
-
-/// What a reader of the outputs gets.
-#[derive(Clone, Default, Debug, Serialize, Deserialize)]
-pub struct Reading {
-    /// Changes of rows.
-    pub changes: Rows,
-    /// Rows at rest.
-    pub rest: AtRest,
-    /// Differences of the counts.
-    pub counts: Counts,
-}
-
-impl Reading {
-    /// Bytes of rows.
-    pub fn bytes(&self) -> usize {
-        self.changes.bytes() + self.rest.bytes()
-    }
 }
 
 /// Puts what keys tell into the outbox, the sums of system accounts and games gathered by tick.
@@ -221,8 +158,8 @@ impl Writer {
             after.play.iter().for_each(|play| self.play(play, 1));
         }
         if before.marks != after.marks {
-            out.told.counts.add_marks(&before.marks, -1);
-            out.told.counts.add_marks(&after.marks, 1);
+            before.marks.add_to(&mut out.told.counts, -1);
+            after.marks.add_to(&mut out.told.counts, 1);
         }
         differences(&before.rows, &after.rows, |(output, row), diff| {
             out.told.changes.push(*output, tick, i64::from(diff), |text| text.extend_from_slice(row));

@@ -69,10 +69,13 @@ pub trait Fold: 'static {
 
     /// Files update `at` with its key's records.
     fn file(&mut self, state: &mut Self::State, updates: &Self::Updates, at: usize);
-    /// What stands for a key, before its first touch in a tick; `now` is the last tick that was worked.
-    fn before(&mut self, state: &Self::State, now: Tick) -> Self::Before;
+    /// What stands for a key, before its first touch in a tick; `now` is the last tick that was worked. `eager` forbids
+    /// to put the telling off: side rows are about to change.
+    fn before(&mut self, state: &Self::State, now: Tick, eager: bool) -> Self::Before;
     /// Tells the differences between `before` and `f` at `tick`.
     fn turn(&mut self, state: &mut Self::State, before: Self::Before, tick: Tick, out: &mut Self::Out) -> Turn;
+    /// All keys that a tick touched have had their turn.
+    fn turned(&mut self, tick: Tick, out: &mut Self::Out);
     /// The tick after which nothing can touch the key any more; `Tick::MAX` where nothing was filed.
     fn forget_after(&self, state: &Self::State) -> Tick;
     /// Tells the rows of a key that is forgotten, and frees what it holds.
@@ -80,7 +83,9 @@ pub trait Fold: 'static {
     /// Whether side rows change what is said of a key.
     fn touches(&self, side: &[(Self::Side, isize)], state: &Self::State) -> bool;
     /// Takes side rows in.
-    fn take_side(&mut self, side: &[(Self::Side, isize)], tick: Tick, out: &mut Self::Out);
+    fn take_side(&mut self, side: &[(Self::Side, isize)]);
+    /// Side rows have changed what may be said of a key: it gets its turn.
+    fn revise(&mut self, state: &mut Self::State);
     /// Whether `out` is worth sending.
     fn is_full(out: &Self::Out) -> bool;
     /// Called once when the inputs have closed and every timer has fired, then until it says that it is done: tells
@@ -325,15 +330,16 @@ impl<F: Fold> Keyed<F> {
     }
 
     fn work(&mut self, tick: Tick, updates: &[(Tick, u32, u32)], sides: &[(F::Side, Tick, isize)]) {
+        // First, while every key that they touch still tells what stood before them.
+        if !sides.is_empty() {
+            self.take_sides(sides);
+        }
         while let Some(entry) = self.timers.first_entry().filter(|entry| *entry.key() <= tick) {
             for slot in entry.remove() {
                 if self.slab.is_used(slot) {
-                    self.touch(slot);
+                    self.touch(slot, false);
                 }
             }
-        }
-        if !sides.is_empty() {
-            self.take_sides(tick, sides);
         }
         let waiting = std::mem::take(&mut self.waiting);
         let key_of = |update: &(Tick, u32, u32)| waiting[update.1 as usize].0.key(update.2 as usize);
@@ -351,7 +357,7 @@ impl<F: Fold> Keyed<F> {
                 None => self.admit(key),
             };
             self.forget_if_past(slot, message.admitted(at));
-            self.touch(slot);
+            self.touch(slot, false);
             self.fold.file(&mut self.slab.get_mut(slot).1, message, at);
         }
         self.waiting = waiting;
@@ -360,14 +366,17 @@ impl<F: Fold> Keyed<F> {
     }
 
     /// Reference rows change: what they touch is told anew, by what stood before them.
-    fn take_sides(&mut self, tick: Tick, sides: &[(F::Side, Tick, isize)]) {
+    fn take_sides(&mut self, sides: &[(F::Side, Tick, isize)]) {
         let rows: Vec<_> = sides.iter().map(|(side, _, diff)| (side.clone(), *diff)).collect();
         let touched: Vec<u32> =
             self.slab.live().filter(|&slot| self.fold.touches(&rows, &self.slab.get(slot).1)).collect();
-        for slot in touched {
-            self.touch(slot);
+        for &slot in &touched {
+            self.touch(slot, true);
         }
-        self.fold.take_side(&rows, tick, &mut self.out);
+        self.fold.take_side(&rows);
+        for slot in touched {
+            self.fold.revise(&mut self.slab.get_mut(slot).1);
+        }
     }
 
     fn admit(&mut self, key: u128) -> u32 {
@@ -392,11 +401,11 @@ impl<F: Fold> Keyed<F> {
     }
 
     #[inline]
-    fn touch(&mut self, slot: u32) {
+    fn touch(&mut self, slot: u32, eager: bool) {
         let (word, bit) = (slot as usize / 64, 1 << (slot % 64));
         if self.marks[word] & bit == 0 {
             self.marks[word] |= bit;
-            let before = self.fold.before(&self.slab.get(slot).1, self.now);
+            let before = self.fold.before(&self.slab.get(slot).1, self.now, eager);
             self.touched.push((slot, before));
         }
     }
@@ -419,6 +428,7 @@ impl<F: Fold> Keyed<F> {
             self.forgetting.entry(self.forget_bucket(after)).or_default().push(slot);
         }
         self.touched = touched;
+        self.fold.turned(tick, &mut self.out);
     }
 
     fn forget_bucket(&self, after: Tick) -> Tick {

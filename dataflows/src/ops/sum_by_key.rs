@@ -15,7 +15,8 @@ use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::ParallelizationContract;
 
 use super::by_tick::{ByTick, by_tick};
-use crate::{Keyed, Tick};
+use crate::Tick;
+use crate::keys::Keyed;
 
 /// A group sum: commutative, and every addend has an inverse.
 pub trait Sum: Clone + Default + PartialEq + 'static {
@@ -88,7 +89,7 @@ impl<T: Teller> ByTick for Sums<T> {
 
     fn work(&mut self, tick: Tick, updates: &[Self::In], out: &mut T::Out) {
         for (key, addend, _) in updates {
-            let entry = self.sums.entry_ref(key).or_insert_with(|| Entry { sum: T::Sum::default(), tick: Tick::MAX });
+            let entry = self.sums.entry(key.clone()).or_insert_with(|| Entry { sum: T::Sum::default(), tick: Tick::MAX });
             if entry.tick != tick {
                 entry.tick = tick;
                 self.changed.push((key.clone(), entry.sum.clone()));

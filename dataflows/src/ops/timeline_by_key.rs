@@ -16,6 +16,13 @@
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Pipeline;
+
+use super::by_tick::{ByTick, by_tick};
+use crate::Tick;
+
 /// Moves money, or carries the provider's view of the balance.
 pub const EVENT: u8 = 1;
 /// A stake that is measured against the stakes before it.
@@ -31,7 +38,7 @@ pub const BASELINE: usize = 64;
 const BLOCK: usize = 128;
 
 /// One thing that happened to an account.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Event {
     /// `at_ms << 4 | flags`.
     word: u64,
@@ -59,6 +66,21 @@ impl Event {
     fn order(self) -> (u64, Reverse<i64>, u64) {
         (self.at_ms(), Reverse(self.amount), self.word)
     }
+}
+
+/// An event of an account, coming or going.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// The number of the account.
+    pub account: u32,
+    /// What happened.
+    pub event: Event,
+    /// The provider's view of the balance after it.
+    pub claim: Option<i64>,
+    /// 1 or −1.
+    pub diff: i8,
+    /// Since when.
+    pub tick: Tick,
 }
 
 /// A running balance and how low it has been.
@@ -130,7 +152,7 @@ pub struct Timeline {
 }
 
 /// Milliseconds of a minute.
-const MINUTE_MS: u64 = 60_000;
+pub const MINUTE_MS: u64 = 60_000;
 
 impl Timeline {
     /// Files an event, or takes an equal one out (`diff` −1). `claim` is the provider's view of the balance after it.
@@ -142,6 +164,11 @@ impl Timeline {
         } else {
             self.remove(event)
         };
+        if !found {
+            // It was forgotten: its money still counts.
+            self.forgotten.sum -= i128::from(event.amount);
+            self.read = 0;
+        }
         if event.has(WAGER) && found {
             self.count_minute((event.at_ms() / MINUTE_MS) as u32, diff);
         }
@@ -248,12 +275,14 @@ impl Timeline {
 
     /// The fullest run of `minutes` whole minutes that begins with a wager: (its first minute, wagers); the earliest
     /// of equals.
-    pub fn fullest(&self, minutes: u32) -> Option<(u32, u32)> {
+    ///
+    /// Only windows that begin within `starts` (minutes) are looked at.
+    pub fn fullest(&self, minutes: u32, starts: std::ops::RangeInclusive<u32>) -> Option<(u32, u32)> {
         let mut fullest: Option<(u32, u32)> = None;
-        let (mut end, mut wagers) = (0, 0u32);
-        for (start, &(first, here)) in self.minutes.iter().enumerate() {
-            while let Some(&(minute, count)) = self.minutes.get(end).filter(|entry| entry.0 - first < minutes) {
-                debug_assert!(minute >= first && end >= start, "the window's end runs ahead of its start");
+        let first = self.minutes.partition_point(|entry| entry.0 < *starts.start());
+        let (mut end, mut wagers) = (first, 0u32);
+        for &(first, here) in self.minutes[first..].iter().take_while(|entry| entry.0 <= *starts.end()) {
+            while let Some(&(_, count)) = self.minutes.get(end).filter(|entry| entry.0 - first < minutes) {
                 wagers += count;
                 end += 1;
             }
@@ -265,38 +294,72 @@ impl Timeline {
         fullest
     }
 
-    /// All stakes in order, those of forgotten blocks that are still a baseline first: (time, stake, forgotten).
-    pub fn stakes(&self) -> impl Iterator<Item = (u64, i64, bool)> + '_ {
-        let kept = self.forgotten_stakes.iter().map(|&(at_ms, stake)| (at_ms, stake, true));
-        let events = self.blocks.iter().flat_map(|block| &block.events).filter(|event| event.has(STAKE));
-        kept.chain(events.map(|event| (event.at_ms(), -event.amount, false)))
+    /// What holds before the first block with an event at `from_ms` or later, and the events from that block on.
+    fn from(&mut self, from_ms: u64) -> (Run, impl Iterator<Item = Event> + '_) {
+        self.run();
+        let least = Event { word: from_ms << 4, amount: i64::MAX };
+        let number = self.block_of(least);
+        let before = self.blocks.get(number).map_or(self.forgotten, |block| block.before);
+        (before, self.blocks.iter().skip(number).flat_map(|block| block.events.iter().copied()))
     }
 
-    /// The claims that may be judged, with our balance: (time, claimed, ours) where the account has one event in that
-    /// millisecond.
-    pub fn judged_claims(&mut self) -> Vec<(u64, i64, i128)> {
-        if self.claims.is_empty() {
-            return Vec::new();
-        }
-        self.run();
+    /// The last stakes before `from_ms`, at most 64, oldest first.
+    pub fn stakes_before(&self, from_ms: u64) -> Vec<i64> {
+        let least = Event { word: from_ms << 4, amount: i64::MAX };
+        let upto = if self.blocks.is_empty() { 0 } else { self.block_of(least) + 1 };
+        let kept = self.blocks[..upto].iter().rev().flat_map(|block| block.events.iter().rev());
+        let kept = kept.filter(|event| event.has(STAKE) && event.at_ms() < from_ms).map(|event| -event.amount);
+        let forgotten = self.forgotten_stakes.iter().rev().map(|&(_, stake)| stake);
+        let mut stakes: Vec<i64> = kept.chain(forgotten).take(BASELINE).collect();
+        stakes.reverse();
+        stakes
+    }
+
+    /// The stakes at `from_ms` and later, in order: (time, stake).
+    pub fn stakes_from(&mut self, from_ms: u64) -> impl Iterator<Item = (u64, i64)> + '_ {
+        let (_, events) = self.from(from_ms);
+        events
+            .filter(move |event| event.has(STAKE) && event.at_ms() >= from_ms)
+            .map(|event| (event.at_ms(), -event.amount))
+    }
+
+    /// The claims at `from_ms` and later that may be judged, with our balance: (time, claimed, ours), where the
+    /// account has one event in that millisecond.
+    pub fn claims_from(&mut self, from_ms: u64) -> Vec<(u64, i64, i128)> {
+        let first = self.claims.partition_point(|claim| claim.0 < from_ms);
+        let Some(&(first_ms, _)) = self.claims.get(first) else { return Vec::new() };
+        let claims = self.claims[first..].to_vec();
         let mut judged = Vec::new();
-        for &(at_ms, claimed) in &self.claims {
-            let least = Event { word: at_ms << 4, amount: i64::MAX };
-            let number = self.block_of(least);
-            let mut run = self.blocks[number].before;
-            let mut here = 0;
-            for &event in self.blocks[number..].iter().flat_map(|block| &block.events) {
-                if event.at_ms() > at_ms {
-                    break;
-                }
+        let (mut run, events) = self.from(first_ms);
+        let mut events = events.peekable();
+        for (at_ms, claimed) in claims {
+            while let Some(event) = events.next_if(|event| event.at_ms() < at_ms) {
                 run = run.then(event);
-                here += usize::from(event.at_ms() == at_ms && event.has(EVENT));
+            }
+            // Several claims in one millisecond are several events: none of them is judged.
+            let mut here = 0;
+            while let Some(event) = events.next_if(|event| event.at_ms() == at_ms) {
+                run = run.then(event);
+                here += usize::from(event.has(EVENT));
             }
             if here == 1 {
                 judged.push((at_ms, claimed, run.sum));
             }
         }
         judged
+    }
+
+    /// Asks for the tail ahead of its use.
+    #[inline]
+    pub fn prefetch(&self) {
+        if let Some(last) = self.blocks.last() {
+            super::key_index::prefetch(last);
+        }
+    }
+
+    /// Whether a whole block lies before this time.
+    pub fn begins_before(&self, before_ms: u64) -> bool {
+        self.blocks.first().and_then(|block| block.events.last()).is_some_and(|last| last.at_ms() < before_ms)
     }
 
     /// Forgets whole blocks whose events all lie before `before_ms`.
@@ -321,8 +384,158 @@ impl Timeline {
         self.claims.drain(..self.claims.partition_point(|claim| claim.0 < before_ms));
     }
 
-    /// Whether no event is left and none was forgotten.
-    pub fn is_empty(&self) -> bool {
-        self.forgotten == Run::default() && self.blocks.iter().all(|block| block.events.is_empty())
+}
+
+/// The part of a timeline that changed since it was last watched: by time, and whether anything was taken out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Dirty {
+    /// The earliest event that came or went.
+    pub from_ms: u64,
+    /// The latest one.
+    pub to_ms: u64,
+    /// Something was taken out.
+    pub shrank: bool,
+}
+
+/// What is looked for in timelines.
+pub trait Watch: 'static {
+    /// What was found in a timeline.
+    type Found: Default + Clone + PartialEq + 'static;
+    /// What is told.
+    type Out: Default + Clone + 'static;
+
+    /// Brings what was found up to date, after a part of the timeline changed.
+    fn watch(&self, timeline: &mut Timeline, dirty: Dirty, found: &mut Self::Found);
+    /// Tells that findings changed.
+    fn tell(&mut self, account: u32, before: &Self::Found, after: &Self::Found, tick: Tick, out: &mut Self::Out);
+    /// Tells the rows at rest.
+    fn rest(&mut self, account: u32, found: &Self::Found, out: &mut Self::Out);
+    /// What happened before this time can be forgotten at `now`, and how often it is worth to look.
+    fn horizon(&self, now: Tick) -> (u64, Tick);
+    /// Whether `out` is worth sending.
+    fn is_full(out: &Self::Out) -> bool;
+}
+
+/// How the findings of timelines are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Reads {
+    /// Every change, at its tick; otherwise they are found once, at the end.
+    pub changes: bool,
+    /// Rows at rest, at the end.
+    pub rest_at_end: bool,
+}
+
+/// See the module. `name` is the operator's name in words.
+pub fn timeline_by_key<'s, W: Watch>(
+    changes: StreamVec<'s, Tick, Change>,
+    name: &str,
+    reads: Reads,
+    watch: W,
+) -> StreamVec<'s, Tick, W::Out> {
+    let timelines = Timelines { watch, reads, kept: Vec::new(), touched: Vec::new(), swept: 0 };
+    by_tick(changes, Pipeline, name, reads.rest_at_end, timelines)
+}
+
+struct Timelines<W: Watch> {
+    watch: W,
+    reads: Reads,
+    /// By number of the account.
+    kept: Vec<Kept<W::Found>>,
+    /// The accounts that the tick touched.
+    touched: Vec<u32>,
+    /// When timelines were last looked over for forgetting.
+    swept: Tick,
+}
+
+struct Kept<F> {
+    timeline: Timeline,
+    dirty: Option<Dirty>,
+    found: Option<Box<F>>,
+    is_touched: bool,
+}
+
+impl<F: Default + Clone + PartialEq> Kept<F> {
+    /// Brings the findings up to date; nothing found takes no memory.
+    fn settle<W: Watch<Found = F>>(&mut self, watch: &W) -> F {
+        let mut found = self.found.take().map(|found| *found).unwrap_or_default();
+        if let Some(dirty) = self.dirty.take() {
+            watch.watch(&mut self.timeline, dirty, &mut found);
+        }
+        if found != F::default() {
+            self.found = Some(Box::new(found.clone()));
+        }
+        found
+    }
+}
+
+impl<W: Watch> ByTick for Timelines<W> {
+    type In = Change;
+    type Out = W::Out;
+
+    fn tick(change: &Change) -> Tick {
+        change.tick
+    }
+
+    fn work(&mut self, tick: Tick, changes: &[Change], out: &mut W::Out) {
+        for (at, change) in changes.iter().enumerate() {
+            if let Some(kept) = changes.get(at + 8).and_then(|ahead| self.kept.get(ahead.account as usize)) {
+                super::key_index::prefetch(kept);
+            }
+            if let Some(kept) = changes.get(at + 4).and_then(|ahead| self.kept.get(ahead.account as usize)) {
+                kept.timeline.prefetch();
+            }
+            let account = change.account as usize;
+            if self.kept.len() <= account {
+                let empty = || Kept { timeline: Timeline::default(), dirty: None, found: None, is_touched: false };
+                self.kept.resize_with(account + 1, empty);
+            }
+            let kept = &mut self.kept[account];
+            if self.reads.changes && !std::mem::replace(&mut kept.is_touched, true) {
+                self.touched.push(change.account);
+            }
+            let found = kept.timeline.update(change.event, change.claim, change.diff.into());
+            let at_ms = if found { change.event.at_ms() } else { 0 };
+            let shrank = change.diff < 0;
+            let dirty = kept.dirty.get_or_insert(Dirty { from_ms: at_ms, to_ms: at_ms, shrank });
+            dirty.from_ms = dirty.from_ms.min(at_ms);
+            dirty.to_ms = dirty.to_ms.max(at_ms);
+            dirty.shrank |= shrank;
+        }
+        for account in std::mem::take(&mut self.touched) {
+            let kept = &mut self.kept[account as usize];
+            kept.is_touched = false;
+            let before = kept.found.as_deref().cloned().unwrap_or_default();
+            let after = kept.settle(&self.watch);
+            if before != after {
+                self.watch.tell(account, &before, &after, tick, out);
+            }
+        }
+    }
+
+    fn forget_through(&mut self, now: Tick, _out: &mut W::Out) {
+        let (before_ms, every) = self.watch.horizon(now);
+        if now < self.swept.saturating_add(every) {
+            return;
+        }
+        self.swept = now;
+        for kept in self.kept.iter_mut().filter(|kept| kept.timeline.begins_before(before_ms)) {
+            kept.settle(&self.watch);
+            kept.timeline.forget(before_ms);
+        }
+    }
+
+    fn rest(&mut self, out: &mut W::Out) -> bool {
+        for (account, kept) in self.kept.iter_mut().enumerate() {
+            let found = kept.settle(&self.watch);
+            if found != W::Found::default() {
+                self.watch.rest(account as u32, &found, out);
+            }
+        }
+        self.kept.clear();
+        true
+    }
+
+    fn is_full(out: &W::Out) -> bool {
+        W::is_full(out)
     }
 }

@@ -1,0 +1,208 @@
+//! Aggregates: what games paid back, by window.
+//!
+//! ```text
+//! plays by quarter of an hour ──exchange by game──▶ spread over windows ──▶ sum plays by game and window ──▶ rtp
+//!                                                                                   └──▶ rtp_out_of_band
+//! ```
+//! At every tick a row stands for each game, currency and window in which a wager is settled. Windows go by the time at
+//! which wagers were placed: all, the hour (UTC), the day in the gaming day's zone. A window leaves the state behind
+//! the horizon once no open wager lies in it; its row stands.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use gyre_domain::currency::Currency;
+use gyre_domain::rtp::Plays;
+use gyre_domain::time::{GamingDays, hour_text};
+use hashbrown::HashMap;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::operators::generic::operator::Operator;
+
+use crate::Tick;
+use crate::graph::Settings;
+use crate::keys::Keyed;
+use crate::names::Names;
+use crate::ops::sum_by_key::{Sum, Teller, sum_by_key};
+use crate::rows::{AnomalyKind, Object, Output};
+use crate::seams::{PlaysBatch, Reading};
+
+/// Milliseconds of an hour.
+const HOUR_MS: u64 = 3_600_000;
+
+/// Over what plays are summed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Window {
+    /// All times.
+    All,
+    /// A gaming day: days since 1970.
+    Day(i32),
+    /// An hour since 1970 UTC.
+    Hour(u32),
+}
+
+type Key = (u32, Currency, Window);
+
+impl Sum for Plays {
+    fn add(&mut self, addend: &Self) {
+        Plays::add(self, addend);
+    }
+
+    fn is_void(&self) -> bool {
+        Plays::is_void(self)
+    }
+}
+
+/// Builds the stage.
+pub fn build<'s>(batches: StreamVec<'s, Tick, PlaysBatch>, settings: &Settings) -> StreamVec<'s, Tick, Reading> {
+    let names = Rc::new(RefCell::new(Names::default()));
+    let directory = Rc::clone(&names);
+    let days = settings.gaming_days.clone();
+    let mut day_of_quarter: HashMap<u32, i32, Keyed> = HashMap::default();
+    let by_game = Exchange::new(|batch: &PlaysBatch| batch.worker.into());
+    let addends = batches.unary(by_game, "spread plays over windows", move |_, _| {
+        move |input, output| {
+            input.for_each(|capability, batches| {
+                let mut names = directory.borrow_mut();
+                let mut session = output.session(&capability);
+                for batch in batches.drain(..) {
+                    names.learn(batch.names);
+                    for (game, currency, quarter, plays, tick) in batch.plays {
+                        let game = names.number(game);
+                        let day = *day_of_quarter.entry(quarter).or_insert_with(|| days.day_of(quarter));
+                        session.give(((game, currency, Window::All), plays.clone(), tick));
+                        session.give(((game, currency, Window::Hour(quarter / 4)), plays.clone(), tick));
+                        session.give(((game, currency, Window::Day(day)), plays, tick));
+                    }
+                }
+            });
+        }
+    });
+    let teller = Rtp { names, settings: settings.clone(), swept_ms: 0 };
+    sum_by_key(addends, Pipeline, "sum plays by game and window", settings.rest_at_end, teller)
+}
+
+struct Rtp {
+    names: Rc<RefCell<Names>>,
+    settings: Settings,
+    /// When windows were last looked over for leaving.
+    swept_ms: u64,
+}
+
+impl Rtp {
+    fn window(&self, window: Window) -> String {
+        match window {
+            Window::All => "all".to_owned(),
+            Window::Hour(hour) => hour_text(hour),
+            Window::Day(day) => GamingDays::text(day),
+        }
+    }
+
+    fn push_row(&self, out: &mut Vec<u8>, (game, currency, window): &Key, plays: &Plays) {
+        let names = self.names.borrow();
+        let (tenant, provider, game) = names.game(*game);
+        Object::open(out)
+            .text("tenant", tenant)
+            .text("provider", provider)
+            .text("game", game)
+            .text("currency", currency.code())
+            .text("window", &self.window(*window))
+            .money("stake", plays.stake, *currency)
+            .money("payout", plays.payout, *currency)
+            .integer("wagers", plays.wagers)
+            .integer("open_wagers", plays.open_wagers)
+            .money("open_stake", plays.open_stake, *currency)
+            .optional_decimal("rtp_actual", plays.rtp_actual_millionths(), 6)
+            .optional_decimal("z", plays.z_ten_thousandths(), 4)
+            .truth("in_band", plays.is_in_band(self.settings.rtp_band_z))
+            .close();
+    }
+
+    fn is_out_of_band(&self, (_, _, window): &Key, plays: &Plays) -> bool {
+        *window == Window::All && plays.is_in_band(self.settings.rtp_band_z) == Some(false)
+    }
+
+    fn push_anomaly(&self, out: &mut Vec<u8>, (game, currency, _): &Key, plays: &Plays) {
+        let names = self.names.borrow();
+        let (tenant, provider, game) = names.game(*game);
+        let subject = format!("{provider}/{game}/{}", currency.code());
+        AnomalyKind::RtpOutOfBand.push(out, tenant, &subject, None, |evidence| {
+            evidence
+                .integer("wagers", plays.wagers)
+                .money("stake", plays.stake, *currency)
+                .money("payout", plays.payout, *currency)
+                .optional_decimal("rtp_actual", plays.rtp_actual_millionths(), 6)
+                .optional_decimal("z", plays.z_ten_thousandths(), 4)
+        });
+    }
+
+    fn push_changes(&self, key: &Key, plays: &Plays, diff: i64, tick: Tick, out: &mut Reading) {
+        if has_row(plays) {
+            out.changes.push(Output::Rtp, tick, diff, |text| self.push_row(text, key, plays));
+        }
+        if self.is_out_of_band(key, plays) {
+            out.changes.push(Output::Anomalies, tick, diff, |text| self.push_anomaly(text, key, plays));
+        }
+    }
+}
+
+/// A row stands while a wager is settled in its window.
+fn has_row(plays: &Plays) -> bool {
+    plays.wagers > 0
+}
+
+impl Teller for Rtp {
+    type Key = Key;
+    type Sum = Plays;
+    type Out = Reading;
+
+    fn tell(&mut self, key: &Key, before: Option<&Plays>, after: Option<&Plays>, tick: Tick, out: &mut Reading) {
+        let out_of_band = |plays: Option<&Plays>| plays.is_some_and(|plays| self.is_out_of_band(key, plays));
+        let kind = AnomalyKind::RtpOutOfBand as usize;
+        out.counts.anomalies[kind] += i64::from(out_of_band(after)) - i64::from(out_of_band(before));
+        if self.settings.wanted.changes {
+            before.iter().for_each(|plays| self.push_changes(key, plays, -1, tick, out));
+            after.iter().for_each(|plays| self.push_changes(key, plays, 1, tick, out));
+        }
+    }
+
+    fn may_leave(&self, key: &Key, plays: &Plays, now: Tick) -> bool {
+        let end_ms = match key.2 {
+            Window::All => return false,
+            Window::Hour(hour) => (u64::from(hour) + 1) * HOUR_MS,
+            // A day ends somewhere in the UTC day after it at the latest.
+            Window::Day(day) => (i64::from(day) + 2).max(0) as u64 * 24 * HOUR_MS,
+        };
+        plays.open_wagers == 0 && self.settings.forget_after(end_ms, false) < now
+    }
+
+    fn leave_due(&mut self, now: Tick) -> bool {
+        let is_due = now >= self.swept_ms + HOUR_MS;
+        if is_due {
+            self.swept_ms = now;
+        }
+        is_due
+    }
+
+    fn rest(&mut self, mut sums: Vec<(Key, Plays)>, at_end: bool, out: &mut Reading) {
+        sums.retain(|(_, plays)| has_row(plays));
+        let names = self.names.borrow();
+        sums.sort_by_cached_key(|((game, currency, window), _)| {
+            let (tenant, provider, game) = names.game(*game);
+            let texts = [tenant, provider, game, currency.code(), &self.window(*window)];
+            texts.map(str::to_owned)
+        });
+        drop(names);
+        for (key, plays) in &sums {
+            let rest = if at_end { &mut out.rest.sorted } else { &mut out.rest.loose };
+            rest.push(Output::Rtp, 0, 1, |text| self.push_row(text, key, plays));
+            if self.is_out_of_band(key, plays) {
+                out.rest.loose.push(Output::Anomalies, 0, 1, |text| self.push_anomaly(text, key, plays));
+            }
+        }
+    }
+
+    fn is_full(out: &Reading) -> bool {
+        out.bytes() > 1 << 20
+    }
+}

@@ -1,0 +1,99 @@
+//! The whole pipeline on one screen.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use gyre_domain::time::GamingDays;
+use timely::dataflow::operators::{Enter, Leave};
+use timely::dataflow::{Scope, StreamVec};
+
+use crate::decode::Batch;
+use crate::keys::JobKey;
+use crate::names::Names;
+use crate::ops::fold_by_key::Pace;
+use crate::rows::Wanted;
+use crate::rows::records::Places;
+use crate::seams::Reading;
+use crate::{Stage, Tick, aggregates, anomalies, ledger, matching, outputs, validate};
+
+/// What the stages go by.
+#[derive(Clone)]
+pub struct Settings {
+    /// The job's secret.
+    pub keys: JobKey,
+    /// How many workers there are.
+    pub workers: usize,
+    /// What the reader wants.
+    pub wanted: Wanted,
+    /// How positions are written.
+    pub places: Places,
+    /// The end of the inputs is the end of a replay.
+    pub rest_at_end: bool,
+    /// Ticks are exact, multiples of so many milliseconds; else as coarse as the batches come.
+    pub exact_tick_ms: Option<u64>,
+    /// How long after their time records are taken.
+    pub horizon_ms: u64,
+    /// How long an open wager is kept.
+    pub horizon_open_ms: u64,
+    /// How much earlier than its wager an outcome may be.
+    pub skew_ms_max: u64,
+    /// How long after a wager its result is due, where its game says nothing.
+    pub result_due_ms: u64,
+    /// The days of the gaming day's zone.
+    pub gaming_days: GamingDays,
+    /// |z| beyond which a game is out of band, in thousandths.
+    pub rtp_band_z: u32,
+    /// The window of `velocity`.
+    pub velocity_window_ms: u64,
+    /// The most wagers in it.
+    pub velocity_wagers_max: u32,
+    /// The score above which a stake is a spike, in thousandths.
+    pub spike_score_max: u32,
+    /// How many wagers before it a stake is measured from.
+    pub spike_wagers_min: usize,
+}
+
+impl Settings {
+    /// How the folds handle ticks.
+    pub fn pace(&self) -> Pace {
+        Pace {
+            timer_tick_ms: self.exact_tick_ms,
+            forget_ticks: (self.horizon_ms / 64).max(1),
+            rest_at_end: self.rest_at_end,
+        }
+    }
+
+    /// The last tick at which a record can come for a key whose latest time is this.
+    pub fn forget_after(&self, latest_ms: u64, is_open: bool) -> Tick {
+        latest_ms + if is_open { self.horizon_ms.max(self.horizon_open_ms) } else { self.horizon_ms }
+    }
+
+    /// The rows that stand at rest.
+    pub fn wanted_at_rest(&self) -> Wanted {
+        Wanted { changes: true, ..self.wanted }
+    }
+}
+
+/// Builds the pipeline over batches of records. What a failed record needs to be judged again will leave matching and
+/// come back in front of it.
+pub fn build<'s>(batches: StreamVec<'s, Tick, Batch>, settings: &Settings) -> StreamVec<'s, Tick, Reading> {
+    let scope: Scope<'s, Tick> = batches.scope();
+    let accounts = Rc::new(RefCell::new(Names::default()));
+
+    let sound = scope.region_named(Stage::Validate.name(), |region| {
+        validate::build(batches.enter(region), settings).leave(scope)
+    });
+    let matched = scope.region_named(Stage::Matching.name(), |region| {
+        matching::build(sound.records.enter(region), settings).leave(scope)
+    });
+    let ledger = scope.region_named(Stage::Ledger.name(), |region| {
+        ledger::build(matched.ledger.enter(region), &accounts, settings).leave(scope)
+    });
+    let rtp = scope.region_named(Stage::Aggregates.name(), |region| {
+        aggregates::build(matched.plays.enter(region), settings).leave(scope)
+    });
+    let found = scope.region_named(Stage::Anomalies.name(), |region| {
+        anomalies::build(ledger.events.enter(region), &accounts, settings).leave(scope)
+    });
+    outputs::build(vec![sound.told, matched.told, ledger.told, rtp, found])
+}

@@ -1,0 +1,168 @@
+//! Ledger: events become postings on the accounts that they move, and accounts have balances.
+//!
+//! ```text
+//! events of players ──┐                         ┌──▶ sum postings by account ──▶ balances
+//! sums of the house's ┴─▶ address by account ───┤
+//! names ──────────────────▶ directory           └──▶ events of accounts ──▶ anomalies
+//! ```
+//! At every tick the balances of a currency sum to zero, for each event is booked against a system account when it is
+//! told. A balance stands while any posting of its account stands, at zero too. What is *not* here: the order of
+//! events, which balances do not need.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use gyre_domain::currency::Currency;
+use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::operators::Leave;
+use timely::dataflow::{Scope, StreamVec};
+
+use crate::Tick;
+use crate::graph::Settings;
+use crate::names::Names;
+use crate::ops::fan_out::fan_out;
+use crate::ops::sum_by_key::{Sum, Teller, sum_by_key};
+use crate::ops::timeline_by_key::Change;
+use crate::rows::{Object, Output};
+use crate::seams::{LedgerBatch, Reading};
+
+/// What the stage gives.
+pub struct Outputs<'s> {
+    /// Events of players' accounts, by the number under which their worker knows them.
+    pub events: StreamVec<'s, Tick, Change>,
+    /// Balances.
+    pub told: StreamVec<'s, Tick, Reading>,
+}
+
+impl Outputs<'_> {
+    /// Leaves the stage's region.
+    pub fn leave(self, scope: Scope<'_, Tick>) -> Outputs<'_> {
+        Outputs { events: self.events.leave(scope), told: self.told.leave(scope) }
+    }
+}
+
+/// Builds the stage. `names` gets the accounts that this worker owns.
+pub fn build<'s>(
+    batches: StreamVec<'s, Tick, LedgerBatch>,
+    names: &Rc<RefCell<Names>>,
+    settings: &Settings,
+) -> Outputs<'s> {
+    let batches = exchange(batches);
+    let directory = Rc::clone(names);
+    let (addends, events) = fan_out(batches, "address postings by account", move |batch: LedgerBatch, parts| {
+        let mut names = directory.borrow_mut();
+        names.learn(batch.names);
+        for (account, minor, legs, tick) in batch.sums {
+            parts.first.push((names.number(account), Balance { minor, legs }, tick));
+        }
+        for (at, posting) in batch.postings.iter().enumerate() {
+            if let Some(ahead) = batch.postings.get(at + 16) {
+                names.prefetch(ahead.account);
+            }
+            let account = names.number(posting.account);
+            if posting.legs != 0 {
+                let minor = i128::from(posting.event.amount) * i128::from(posting.diff);
+                let balance = Balance { minor, legs: i64::from(posting.legs) * i64::from(posting.diff) };
+                parts.first.push((account, balance, posting.tick));
+            }
+            let change = Change { account, event: posting.event, claim: posting.claim, diff: posting.diff, tick: posting.tick };
+            parts.second.push(change);
+        }
+    });
+    let teller = Balances { names: Rc::clone(names), settings: settings.clone() };
+    let told = sum_by_key(addends, Pipeline, "sum postings by account", settings.rest_at_end, teller);
+    Outputs { events, told }
+}
+
+fn exchange(batches: StreamVec<'_, Tick, LedgerBatch>) -> StreamVec<'_, Tick, LedgerBatch> {
+    use timely::dataflow::operators::generic::operator::Operator;
+    batches.unary(Exchange::new(|batch: &LedgerBatch| batch.worker.into()), "exchange postings by account", |_, _| {
+        |input, output| input.for_each(|capability, data| output.session(&capability).give_container(data))
+    })
+}
+
+/// What an account holds.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Balance {
+    /// Minor units.
+    pub minor: i128,
+    /// Postings that stand.
+    pub legs: i64,
+}
+
+impl Sum for Balance {
+    fn add(&mut self, addend: &Self) {
+        self.minor += addend.minor;
+        self.legs += addend.legs;
+    }
+
+    fn is_void(&self) -> bool {
+        self.legs == 0
+    }
+}
+
+struct Balances {
+    names: Rc<RefCell<Names>>,
+    settings: Settings,
+}
+
+impl Balances {
+    fn push_row(&self, out: &mut Vec<u8>, account: u32, balance: &Balance) {
+        let names = self.names.borrow();
+        let (tenant, account, currency) = names.account(account);
+        Object::open(out)
+            .text("tenant", tenant)
+            .text("account", account)
+            .text("currency", currency.code())
+            .text("wallet", "cash")
+            .money("balance", balance.minor, currency)
+            .close();
+    }
+}
+
+impl Teller for Balances {
+    type Key = u32;
+    type Sum = Balance;
+    type Out = Reading;
+
+    fn tell(&mut self, account: &u32, before: Option<&Balance>, after: Option<&Balance>, tick: Tick, out: &mut Reading) {
+        if !self.settings.wanted.changes || before.map(|balance| balance.minor) == after.map(|balance| balance.minor) {
+            return;
+        }
+        for (balance, diff) in [(before, -1), (after, 1)] {
+            if let Some(balance) = balance {
+                out.changes.push(Output::Balances, tick, diff, |text| self.push_row(text, *account, balance));
+            }
+        }
+    }
+
+    /// Accounts stay.
+    fn may_leave(&self, _account: &u32, _balance: &Balance, _now: Tick) -> bool {
+        false
+    }
+
+    fn leave_due(&mut self, _now: Tick) -> bool {
+        false
+    }
+
+    fn rest(&mut self, mut balances: Vec<(u32, Balance)>, at_end: bool, out: &mut Reading) {
+        let names = self.names.borrow();
+        balances.sort_unstable_by(|a, b| names.account_order(a.0).cmp(&names.account_order(b.0)));
+        drop(names);
+        let mut imbalance: Vec<(Currency, i128)> = Vec::new();
+        for (account, balance) in &balances {
+            let currency = self.names.borrow().account(*account).2;
+            match imbalance.iter_mut().find(|entry| entry.0 == currency) {
+                Some(entry) => entry.1 += balance.minor,
+                None => imbalance.push((currency, balance.minor)),
+            }
+            let rest = if at_end { &mut out.rest.sorted } else { &mut out.rest.loose };
+            rest.push(Output::Balances, 0, 1, |text| self.push_row(text, *account, balance));
+        }
+        out.counts.imbalance = imbalance;
+    }
+
+    fn is_full(out: &Reading) -> bool {
+        out.bytes() > 1 << 20
+    }
+}

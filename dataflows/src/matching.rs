@@ -1,0 +1,85 @@
+//! Matching: the few records of a wager, or of a payment, become what they amount to.
+//!
+//! ```text
+//! wagers ───┐                        ┌──▶ events and postings ──▶ ledger
+//! outcomes ─┴▶ fold by wager ────────┼──▶ plays ──▶ aggregates
+//! payments ──▶ fold by payment ──────┼──▶ rows: wager_states, rejects, anomalies of records
+//! games ────┐        ▲               └──▶ counts
+//! accounts ─┴▶ fold by row ──▶ standing reference rows, on every worker
+//! ```
+//! At every tick, what is told of a key is [`gyre_domain::lifecycle::judge`] over all its admitted records and the
+//! standing reference rows; a key without records tells nothing. What is *not* here: balances and RTP, which are sums
+//! of what is told; anything about several wagers of an account.
+
+use gyre_domain::records::Topic;
+use timely::dataflow::operators::Leave;
+use timely::dataflow::operators::core::{Concatenate, OkErr};
+use timely::dataflow::operators::generic::operator::empty;
+use timely::dataflow::operators::vec::Broadcast;
+use timely::dataflow::{Scope, StreamVec};
+
+use crate::Tick;
+use crate::decode::Batch;
+use crate::graph::Settings;
+use crate::ops::fan_out::fan_out;
+use crate::ops::fold_by_key::fold_by_key;
+use crate::seams::{LedgerBatch, PlaysBatch, Reading};
+use told::Outbox;
+
+pub mod directory;
+pub mod judged;
+pub mod log;
+pub mod many;
+pub mod payments;
+pub mod postings;
+pub mod references;
+pub mod rest;
+pub mod told;
+pub mod wagers;
+
+/// What the stage gives.
+pub struct Outputs<'s> {
+    /// Events and postings, for the workers that own the accounts.
+    pub ledger: StreamVec<'s, Tick, LedgerBatch>,
+    /// Plays, for the workers that own the games.
+    pub plays: StreamVec<'s, Tick, PlaysBatch>,
+    /// Rows and counts.
+    pub told: StreamVec<'s, Tick, Reading>,
+}
+
+impl Outputs<'_> {
+    /// Leaves the stage's region.
+    pub fn leave(self, scope: Scope<'_, Tick>) -> Outputs<'_> {
+        Outputs { ledger: self.ledger.leave(scope), plays: self.plays.leave(scope), told: self.told.leave(scope) }
+    }
+}
+
+/// Builds the stage.
+pub fn build<'s>(records: StreamVec<'s, Tick, Batch>, settings: &Settings) -> Outputs<'s> {
+    let scope = records.scope();
+    let pace = settings.pace();
+    let is_reference = |batch: &Batch| matches!(batch.topic(), Topic::Games | Topic::Accounts);
+    let (facts, rows) = records.ok_err(move |batch| if is_reference(&batch) { Err(batch) } else { Ok(batch) });
+    let (payments, wagers) = facts.ok_err(|batch: Batch| match batch.topic() {
+        Topic::Payments => Ok(batch),
+        _ => Err(batch),
+    });
+    let rows = fold_by_key(rows, empty(scope), "fold reference rows", pace, references::References::new(settings.clone()));
+    let (standing, rows_told) = fan_out(rows, "hand out reference rows", |outbox: Outbox, parts| {
+        parts.first.extend(outbox.references);
+        parts.second.push(outbox.told);
+    });
+    let standing = standing.broadcast();
+    let wagers = fold_by_key(wagers, standing.clone(), "fold wagers", pace, wagers::Wagers::new(settings.clone()));
+    let payments = fold_by_key(payments, standing, "fold payments", pace, payments::Payments::new(settings.clone()));
+    let both = scope.concatenate([wagers, payments]);
+    let (figures, told) = fan_out(both, "hand out what is told", |mut outbox: Outbox, parts| {
+        parts.second.push(std::mem::take(&mut outbox.told));
+        parts.first.push(outbox);
+    });
+    let (ledger, plays) = fan_out(figures, "hand out events and plays", |outbox: Outbox, parts| {
+        parts.first.extend(outbox.ledger.into_iter().filter(|batch| !batch.is_empty()));
+        parts.second.extend(outbox.plays.into_iter().filter(|batch| !batch.is_empty()));
+    });
+    Outputs { ledger, plays, told: scope.concatenate([told, rows_told]) }
+}

@@ -1,0 +1,196 @@
+//! What a list of records tells, once it has been judged.
+
+use gyre_domain::cause::Cause;
+use gyre_domain::lifecycle::{Life, State};
+use gyre_domain::records::{Outcome, Record, Wager};
+use gyre_domain::rtp::Plays;
+
+use super::directory::Directory;
+use super::many::Filed;
+use super::postings;
+use crate::rows::records::{Maximum, Standing, push_conflict, push_record_reject, push_wager_state};
+use super::told::{Play, QUARTER_MS, Told};
+use super::wagers::{Finding, credit_booked, stake_booked, write};
+use crate::Tick;
+use crate::graph::Settings;
+use crate::rows::{AnomalyKind, Output, Wanted};
+
+/// A judged list with all that its telling needs.
+pub struct Judged<'a> {
+    /// The records.
+    pub records: &'a [Record<'a>],
+    /// The same, as filed.
+    pub filed: &'a [Filed],
+    /// What they amount to.
+    pub life: &'a Life,
+    /// Accounts, games, reference rows.
+    pub directory: &'a Directory,
+    /// Of the graph.
+    pub settings: &'a Settings,
+    /// Now.
+    pub tick: Tick,
+    /// Whether rows are wanted.
+    pub wanted: Wanted,
+}
+
+impl Judged<'_> {
+    /// Everything that is told of the key.
+    pub fn tell(&self) -> Told {
+        let mut told = Told::default();
+        told.marks.duplicates = self.filed.iter().map(Filed::duplicates).sum();
+        told.marks.tombstones = i8::from(self.life.tombstone);
+        told.marks.rejects.extend(self.life.rejects.iter().map(|(_, cause)| *cause as u8));
+        told.marks.anomalies.extend(self.life.conflicts.iter().map(|_| AnomalyKind::Conflict as u8));
+        if let Some((at, wager)) = self.life.wager.map(|at| (at, self.wager(at))) {
+            self.tell_wager(at, wager, &mut told);
+        }
+        if self.wanted.changes {
+            self.push_rejects_and_conflicts(&mut told);
+        }
+        told
+    }
+
+    fn tell_wager(&self, at: usize, wager: &Wager<'_>, told: &mut Told) {
+        let Some((account, game)) = self.directory.numbers_of(wager) else { return };
+        self.book(at, wager, account, told);
+        let standing = self.standing(wager);
+        match self.life.state {
+            State::Open => told.marks.states[0] = 1,
+            State::Settled => told.marks.states[1] = 1,
+            State::Cancelled => told.marks.states[2] = 1,
+            State::Absent => {}
+        }
+        told.play = self.play(wager, game, &standing);
+        let is_missing = self.life.missing_from_ms.is_some_and(|from_ms| from_ms <= self.tick);
+        if is_missing {
+            told.marks.rejects.push(Cause::OutcomeMissing as u8);
+        }
+        let findings = self.findings(wager, &standing);
+        told.marks.anomalies.extend(findings.iter().map(|finding| finding.kind() as u8));
+        if !self.wanted.changes {
+            return;
+        }
+        told.rows.push((Output::WagerStates, write(|out| push_wager_state(out, wager, &standing))));
+        for finding in findings {
+            told.rows.push((Output::Anomalies, finding.row(wager, &standing, self.directory)));
+        }
+        if is_missing {
+            let row = write(|out| {
+                let position = self.filed[at].position();
+                let places = &self.settings.places;
+                push_record_reject(out, &self.records[at], Cause::OutcomeMissing, position, None, places);
+            });
+            told.rows.push((Output::Rejects, row));
+        }
+        if self.wanted.postings {
+            self.push_postings(at, wager, told);
+        }
+    }
+
+    fn book(&self, at: usize, wager: &Wager<'_>, account: u32, told: &mut Told) {
+        let claim = |at: usize| {
+            let claim = self.filed[at].claim()?;
+            Some(claim.minor(wager.currency.exponent()).unwrap_or(i64::MAX))
+        };
+        told.booked.push(stake_booked(account, wager.at_ms, wager.stake, wager.free_round, claim(at)));
+        for &settle in &self.life.settles {
+            let outcome = self.outcome(settle);
+            told.booked.extend(credit_booked(account, outcome.at_ms, payout(outcome), claim(settle)));
+        }
+        for &unsettle in &self.life.unsettles {
+            told.booked.extend(credit_booked(account, self.outcome(unsettle).at_ms, 0, claim(unsettle)));
+        }
+        if let Some(cancel) = self.life.cancel {
+            let at_ms = self.outcome(cancel).at_ms;
+            told.booked.extend(credit_booked(account, at_ms, wager.stake, claim(cancel)));
+        }
+    }
+
+    fn standing(&self, _wager: &Wager<'_>) -> Standing {
+        let settles = || self.life.settles.iter().map(|&at| self.outcome(at));
+        let is_settled = self.life.state == State::Settled;
+        let standing = self.life.settles.iter().chain(&self.life.unsettles).chain(&self.life.cancel);
+        Standing {
+            state: self.life.state,
+            payout: is_settled.then(|| settles().map(|settle| i128::from(payout(settle))).sum()),
+            settled_at_ms: settles().map(|settle| settle.at_ms).max(),
+            outcome_revision: standing.map(|&at| self.outcome(at).origin.revision).max(),
+        }
+    }
+
+    fn play(&self, wager: &Wager<'_>, game: u32, standing: &Standing) -> Option<Play> {
+        if wager.free_round {
+            return None;
+        }
+        let plays = match self.life.state {
+            State::Settled => {
+                let measure = self.directory.terms(game, wager.at_ms).and_then(|terms| terms.measure);
+                Plays::settled(wager.stake, standing.payout.unwrap_or_default(), measure)
+            }
+            State::Open => Plays::open(wager.stake),
+            State::Cancelled | State::Absent => return None,
+        };
+        let quarter = (wager.at_ms / QUARTER_MS) as u32;
+        Some(Play { game, currency: wager.currency, quarter, plays })
+    }
+
+    fn findings(&self, wager: &Wager<'_>, standing: &Standing) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        findings.extend(self.life.known_before_ms.map(Finding::Late));
+        let maximum = self.directory.terms_of(wager).and_then(|terms| terms.payout_max.as_ref());
+        if let (Some((spelt, multiple_e9)), Some(payout)) = (maximum, standing.payout)
+            && (Maximum { spelt, multiple_e9: *multiple_e9 }).is_exceeded(wager.stake, payout)
+        {
+            findings.push(Finding::AboveMaximum);
+        }
+        findings
+    }
+
+    fn push_rejects_and_conflicts(&self, told: &mut Told) {
+        for &(at, cause) in &self.life.rejects {
+            let filed = &self.filed[at];
+            let row = write(|out| {
+                let raw = filed.raw.as_deref();
+                let places = &self.settings.places;
+                push_record_reject(out, &self.records[at], cause, filed.position(), raw, places);
+            });
+            told.rows.push((Output::Rejects, row));
+        }
+        for conflict in &self.life.conflicts {
+            let rivals: Vec<_> = conflict.iter().map(|&at| self.records[at].clone()).collect();
+            told.rows.push((Output::Anomalies, write(|out| push_conflict(out, &rivals))));
+        }
+    }
+
+    fn push_postings(&self, at: usize, wager: &Wager<'_>, told: &mut Told) {
+        let places = &self.settings.places;
+        postings::of_wager(wager, self.filed[at].position(), &mut told.rows, places);
+        for &settle in &self.life.settles {
+            let position = self.filed[settle].position();
+            postings::of_settle(wager, self.outcome(settle), position, &mut told.rows, places);
+        }
+        if let Some(cancel) = self.life.cancel {
+            postings::of_cancel(wager, self.filed[cancel].position(), &mut told.rows, places);
+        }
+    }
+
+    fn wager(&self, at: usize) -> &Wager<'_> {
+        match &self.records[at] {
+            Record::Wager(wager) => wager,
+            _ => unreachable!("only a wager record stands as the wager"),
+        }
+    }
+
+    fn outcome(&self, at: usize) -> &Outcome<'_> {
+        match &self.records[at] {
+            Record::Outcome(outcome) => outcome,
+            _ => unreachable!("only outcome records stand as outcomes"),
+        }
+    }
+}
+
+/// What a standing settle pays, in minor units: its currency is the wager's.
+pub fn payout(settle: &Outcome<'_>) -> i64 {
+    let minor = settle.payout.zip(settle.currency).and_then(|(payout, currency)| payout.minor(currency.exponent()));
+    minor.unwrap_or_default()
+}

@@ -1,0 +1,172 @@
+//! The fold of payments: of the records of one payment, the standing one books.
+
+use gyre_domain::cause::Cause;
+use gyre_domain::lifecycle::judge_identity;
+use gyre_domain::records::{Payment, PaymentKind, Record};
+
+use super::directory::{Directory, ReferenceRow, System};
+use super::many::{self, Filed};
+use super::postings;
+use crate::rows::records::{push_conflict, push_record_reject};
+use super::told::{Booked, Outbox, Told, Writer};
+use super::wagers::write;
+use crate::Tick;
+use crate::decode::Batch;
+use crate::graph::Settings;
+use crate::ops::fold_by_key::{Fold, Slab, Turn};
+use crate::ops::timeline_by_key::{CLAIM, EVENT, Event};
+use crate::rows::{AnomalyKind, Output, Wanted};
+
+/// See the module.
+pub struct Payments {
+    settings: Settings,
+    directory: Directory,
+    writer: Writer,
+    last_tick: Tick,
+}
+
+impl Payments {
+    /// A fold without records.
+    pub fn new(settings: Settings) -> Self {
+        let directory = Directory::new(settings.keys, settings.result_due_ms);
+        Self { directory, writer: Writer::new(settings.workers), settings, last_tick: 0 }
+    }
+
+    /// What a payment's records tell, and which of them stands.
+    fn tell(&self, filed: &[Filed], wanted: Wanted) -> (Told, Option<usize>) {
+        let mut told = Told::default();
+        let records: Vec<Record<'_>> = filed.iter().map(|filed| Record::Payment(filed.packed().payment())).collect();
+        let judged = judge_identity(&records, |record| match record {
+            Record::Payment(payment) => self.refuses(payment),
+            _ => None,
+        });
+        told.marks.duplicates = filed.iter().map(Filed::duplicates).sum();
+        told.marks.rejects.extend(judged.rejects.iter().map(|(_, cause)| *cause as u8));
+        if !judged.conflict.is_empty() {
+            told.marks.anomalies.push(AnomalyKind::Conflict as u8);
+        }
+        let places = &self.settings.places;
+        if let Some(at) = judged.stands
+            && let Record::Payment(payment) = &records[at]
+        {
+            let account = self.account(payment);
+            told.booked.extend(account.and_then(|account| book(payment, account, &filed[at])));
+            if wanted.changes && wanted.postings {
+                postings::of_payment(payment, filed[at].position(), &mut told.rows, places);
+            }
+        }
+        if wanted.changes {
+            for &(at, cause) in &judged.rejects {
+                let (position, raw) = (filed[at].position(), filed[at].raw.as_deref());
+                let row = write(|out| push_record_reject(out, &records[at], cause, position, raw, places));
+                told.rows.push((Output::Rejects, row));
+            }
+            if !judged.conflict.is_empty() {
+                let rivals: Vec<_> = judged.conflict.iter().map(|&at| records[at].clone()).collect();
+                told.rows.push((Output::Anomalies, write(|out| push_conflict(out, &rivals))));
+            }
+        }
+        (told, judged.stands)
+    }
+
+    fn account(&self, payment: &Payment<'_>) -> Option<u32> {
+        self.directory.find_account(&payment.origin.tenant, &payment.account, payment.currency)
+    }
+
+    fn refuses(&self, payment: &Payment<'_>) -> Option<Cause> {
+        self.directory.refuses(self.account(payment)?, None, payment.at_ms)
+    }
+}
+
+/// The event of a standing payment; a reversed one moves nothing in the end, and nothing at all is no event.
+fn book(payment: &Payment<'_>, account: u32, filed: &Filed) -> Option<Booked> {
+    let claim = filed.claim().map(|claim| claim.minor(payment.currency.exponent()).unwrap_or(i64::MAX));
+    let (towards, against) = match payment.kind {
+        PaymentKind::Deposit => (payment.amount, System::Cashier),
+        PaymentKind::Withdrawal => (-payment.amount, System::Cashier),
+        PaymentKind::Adjustment => (payment.amount, System::Adjustments),
+    };
+    let (amount, entries) = if payment.reversed { (0, 2) } else { (towards, 1) };
+    let flags = if claim.is_some() { EVENT | CLAIM } else { EVENT };
+    (towards != 0 || claim.is_some()).then(|| Booked {
+        account,
+        event: Event::new(payment.at_ms, amount, flags),
+        claim,
+        legs: if towards == 0 { 0 } else { entries },
+        against,
+    })
+}
+
+impl Fold for Payments {
+    type Updates = Batch;
+    type Side = ReferenceRow;
+    type State = Vec<Filed>;
+    type Before = Told;
+    type Out = Outbox;
+
+    fn file(&mut self, filed: &mut Vec<Filed>, batch: &Batch, at: usize) {
+        let (head, packed) = (batch.head(at), batch.packed(at));
+        if let Some(currency) = head.currency {
+            let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
+            self.directory.account(head.account, currency, || {
+                let [tenant, _, _, account] = packed.leading_texts::<4>();
+                (text(tenant), text(account))
+            });
+        }
+        many::file(filed, false, batch, at);
+    }
+
+    fn before(&mut self, filed: &Vec<Filed>, _now: Tick, _eager: bool) -> Told {
+        self.tell(filed, self.settings.wanted).0
+    }
+
+    fn turn(&mut self, filed: &mut Vec<Filed>, before: Told, tick: Tick, out: &mut Outbox) -> Turn {
+        let (after, stands) = self.tell(filed, self.settings.wanted);
+        if let Some(stands) = stands {
+            filed[stands].raw = None;
+        }
+        self.writer.differ(&before, &after, tick, &self.directory, out);
+        Turn { next: None, vacant: filed.is_empty() }
+    }
+
+    fn turned(&mut self, tick: Tick, out: &mut Outbox) {
+        self.writer.flush(tick, &mut self.directory, out);
+        self.last_tick = tick;
+    }
+
+    fn forget_after(&self, filed: &Vec<Filed>) -> Tick {
+        let latest_ms = filed.iter().map(|filed| filed.packed().payment().at_ms).max();
+        latest_ms.map_or(Tick::MAX, |latest_ms| self.settings.forget_after(latest_ms, false))
+    }
+
+    fn forget(&mut self, filed: &mut Vec<Filed>, _now: Tick, out: &mut Outbox) {
+        if self.settings.rest_at_end {
+            let (told, _) = self.tell(filed, self.settings.wanted_at_rest());
+            out.told.rest.loose.extend(&told.rows);
+        }
+    }
+
+    fn touches(&self, side: &[(ReferenceRow, isize)], _filed: &Vec<Filed>) -> bool {
+        side.iter().any(|(row, _)| matches!(row, ReferenceRow::Account(_)))
+    }
+
+    fn take_side(&mut self, side: &[(ReferenceRow, isize)]) {
+        for (row, diff) in side {
+            self.directory.take(row, *diff);
+        }
+    }
+
+    fn revise(&mut self, _filed: &mut Vec<Filed>) {}
+
+    fn is_full(out: &Outbox) -> bool {
+        out.told.bytes() > 1 << 20
+    }
+
+    fn rest(&mut self, slab: &Slab<Vec<Filed>>, out: &mut Outbox) -> bool {
+        for slot in slab.live() {
+            let (told, _) = self.tell(&slab.get(slot).1, self.settings.wanted_at_rest());
+            out.told.rest.loose.extend(&told.rows);
+        }
+        true
+    }
+}

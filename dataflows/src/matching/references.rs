@@ -1,0 +1,131 @@
+//! The fold of reference rows: of the records of one row, the standing one goes to every worker.
+
+use gyre_domain::lifecycle::judge_identity;
+use gyre_domain::records::Record;
+
+use super::directory::ReferenceRow;
+use super::many::{self, Filed};
+use crate::rows::records::{push_conflict, push_record_reject};
+use super::told::{Outbox, Told, Writer};
+use super::wagers::write;
+use crate::Tick;
+use crate::decode::{Batch, Kind};
+use crate::graph::Settings;
+use crate::ops::fold_by_key::{Fold, Slab, Turn};
+use crate::rows::{AnomalyKind, Output, Wanted};
+
+/// See the module.
+pub struct References {
+    settings: Settings,
+    directory: super::directory::Directory,
+    writer: Writer,
+}
+
+/// The records of a row.
+#[derive(Default)]
+pub struct Row {
+    is_game: bool,
+    filed: Vec<Filed>,
+}
+
+impl References {
+    /// A fold without records.
+    pub fn new(settings: Settings) -> Self {
+        let directory = super::directory::Directory::new(settings.keys, settings.result_due_ms);
+        Self { writer: Writer::new(settings.workers), directory, settings }
+    }
+
+    fn tell(&self, row: &Row, wanted: Wanted) -> (Told, Option<ReferenceRow>, Option<usize>) {
+        let mut told = Told::default();
+        let filed = &row.filed;
+        let records: Vec<Record<'_>> = filed
+            .iter()
+            .map(|filed| {
+                if row.is_game { Record::Game(filed.packed().game()) } else { Record::Account(filed.packed().account()) }
+            })
+            .collect();
+        let judged = judge_identity(&records, |_| None);
+        told.marks.duplicates = filed.iter().map(Filed::duplicates).sum();
+        told.marks.rejects.extend(judged.rejects.iter().map(|(_, cause)| *cause as u8));
+        if !judged.conflict.is_empty() {
+            told.marks.anomalies.push(AnomalyKind::Conflict as u8);
+        }
+        if wanted.changes {
+            for &(at, cause) in &judged.rejects {
+                let (position, raw) = (filed[at].position(), filed[at].raw.as_deref());
+                let places = &self.settings.places;
+                let row = write(|out| push_record_reject(out, &records[at], cause, position, raw, places));
+                told.rows.push((Output::Rejects, row));
+            }
+            if !judged.conflict.is_empty() {
+                let rivals: Vec<_> = judged.conflict.iter().map(|&at| records[at].clone()).collect();
+                told.rows.push((Output::Anomalies, write(|out| push_conflict(out, &rivals))));
+            }
+        }
+        let standing = judged.stands.map(|at| {
+            let packed = filed[at].packed().0.to_vec();
+            if row.is_game { ReferenceRow::Game(packed) } else { ReferenceRow::Account(packed) }
+        });
+        (told, standing, judged.stands)
+    }
+}
+
+impl Fold for References {
+    type Updates = Batch;
+    type Side = ReferenceRow;
+    type State = Row;
+    type Before = (Told, Option<ReferenceRow>);
+    type Out = Outbox;
+
+    fn file(&mut self, row: &mut Row, batch: &Batch, at: usize) {
+        row.is_game = batch.head(at).kind == Kind::Game;
+        many::file(&mut row.filed, false, batch, at);
+    }
+
+    fn before(&mut self, row: &Row, _now: Tick, _eager: bool) -> Self::Before {
+        let (told, standing, _) = self.tell(row, self.settings.wanted);
+        (told, standing)
+    }
+
+    fn turn(&mut self, row: &mut Row, before: Self::Before, tick: Tick, out: &mut Outbox) -> Turn {
+        let (after, standing, stands) = self.tell(row, self.settings.wanted);
+        if let Some(stands) = stands {
+            row.filed[stands].raw = None;
+        }
+        if before.1 != standing {
+            out.references.extend(before.1.map(|row| (row, tick, -1)));
+            out.references.extend(standing.map(|row| (row, tick, 1)));
+        }
+        self.writer.differ(&before.0, &after, tick, &self.directory, out);
+        Turn { next: None, vacant: row.filed.is_empty() }
+    }
+
+    fn turned(&mut self, _tick: Tick, _out: &mut Outbox) {}
+
+    /// Reference rows are never forgotten.
+    fn forget_after(&self, _row: &Row) -> Tick {
+        Tick::MAX
+    }
+
+    fn forget(&mut self, _row: &mut Row, _now: Tick, _out: &mut Outbox) {}
+
+    fn touches(&self, _side: &[(ReferenceRow, isize)], _row: &Row) -> bool {
+        false
+    }
+
+    fn take_side(&mut self, _side: &[(ReferenceRow, isize)]) {}
+
+    fn revise(&mut self, _row: &mut Row) {}
+
+    fn is_full(out: &Outbox) -> bool {
+        out.told.bytes() > 1 << 20
+    }
+
+    fn rest(&mut self, slab: &Slab<Row>, out: &mut Outbox) -> bool {
+        for slot in slab.live() {
+            let (told, ..) = self.tell(&slab.get(slot).1, self.settings.wanted_at_rest());
+            out.told.rest.loose.extend(&told.rows);
+        }
+        true
+    }
+}

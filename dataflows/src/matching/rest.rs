@@ -1,0 +1,104 @@
+//! Rows at rest of all wagers: `wager_states` in order of key, some at a time.
+//!
+//! Five million ids compared byte by byte, each a cache miss away, take many seconds to sort. So the ids are gathered
+//! by tenant and provider, what all of a group share at their beginning is left out, and the next sixteen bytes go
+//! into the sorted numbers; only ids that agree in those are looked up.
+
+use std::collections::BTreeMap;
+
+use super::told::Outbox;
+use super::wagers::{Slot, Wagers};
+use crate::ops::fold_by_key::Slab;
+
+/// Bytes of rows that are told at a time.
+const SLICE: usize = 4 << 20;
+
+/// How far the telling has come.
+pub struct Resting {
+    /// Keys in order of their rows.
+    order: Vec<u32>,
+    /// How many of them were told.
+    told: usize,
+}
+
+/// Tells some rows; says whether those were the last.
+pub fn rest(wagers: &mut Wagers, slab: &Slab<Slot>, out: &mut Outbox) -> bool {
+    let mut resting = match wagers.resting().take() {
+        Some(resting) => resting,
+        None => Resting { order: order(wagers, slab), told: 0 },
+    };
+    let tick = wagers.last_tick();
+    while out.told.rest.bytes() < SLICE
+        && let Some(&slot) = resting.order.get(resting.told)
+    {
+        if let Some(&ahead) = resting.order.get(resting.told + 16) {
+            slab.prefetch(ahead);
+        }
+        if let Some(&ahead) = resting.order.get(resting.told + 8) {
+            wagers.prefetch(&slab.get(ahead).1);
+        }
+        let rest = &mut out.told.rest;
+        wagers.rest_rows(&slab.get(slot).1, tick, &mut rest.loose, Some(&mut rest.sorted));
+        resting.told += 1;
+    }
+    let done = resting.told == resting.order.len();
+    *wagers.resting() = Some(resting);
+    done
+}
+
+fn order(wagers: &Wagers, slab: &Slab<Slot>) -> Vec<u32> {
+    let mut groups: BTreeMap<(Vec<u8>, Vec<u8>), Vec<u32>> = BTreeMap::new();
+    let mut without_wager = Vec::new();
+    let mut last: Option<((Vec<u8>, Vec<u8>), Vec<u32>)> = None;
+    for slot in slab.live() {
+        let Some(packed) = wagers.wager_of(&slab.get(slot).1) else {
+            without_wager.push(slot);
+            continue;
+        };
+        let [tenant, provider] = packed.leading_texts::<2>();
+        match &mut last {
+            Some((key, slots)) if key.0 == tenant && key.1 == provider => slots.push(slot),
+            _ => {
+                let key = (tenant.to_vec(), provider.to_vec());
+                let slots = groups.remove(&key).unwrap_or_default();
+                if let Some((key, slots)) = last.replace((key, slots)) {
+                    groups.insert(key, slots);
+                }
+                if let Some((_, slots)) = &mut last {
+                    slots.push(slot);
+                }
+            }
+        }
+    }
+    groups.extend(last);
+    for (_, slots) in groups {
+        without_wager.extend(sorted(wagers, slab, slots));
+    }
+    without_wager
+}
+
+/// The keys of one tenant and provider in order of their ids.
+fn sorted(wagers: &Wagers, slab: &Slab<Slot>, slots: Vec<u32>) -> Vec<u32> {
+    let id = |slot: u32| -> &[u8] {
+        let packed = wagers.wager_of(&slab.get(slot).1);
+        packed.map_or(&[], |packed| packed.leading_texts::<3>()[2])
+    };
+    let Some(&first) = slots.first() else { return slots };
+    let shared = slots.iter().fold(id(first), |shared, &slot| {
+        let same = shared.iter().zip(id(slot)).take_while(|(a, b)| a == b).count();
+        &shared[..same]
+    });
+    let skip = shared.len();
+    let mut numbered: Vec<(u128, u32)> = slots
+        .into_iter()
+        .map(|slot| {
+            let rest = &id(slot)[skip..];
+            let mut number = [0; 16];
+            let length = rest.len().min(16);
+            number[..length].copy_from_slice(&rest[..length]);
+            (u128::from_be_bytes(number), slot)
+        })
+        .collect();
+    numbered.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| id(a.1).cmp(id(b.1))));
+    numbered.into_iter().map(|(_, slot)| slot).collect()
+}

@@ -1,0 +1,218 @@
+//! Rows of matching: where wagers stand, records set aside, anomalies of single records.
+
+use gyre_domain::cause::Cause;
+use gyre_domain::currency::Currency;
+use gyre_domain::lifecycle::State;
+use gyre_domain::records::{Record, Topic, Wager, digest, hex};
+
+use super::{AnomalyKind, Object, push_raw, push_string};
+
+/// The name of the file or topic and the place in it.
+pub fn push_position(out: &mut Vec<u8>, topic: Topic, position: u64, places: &Places) {
+    let (partition, at) = (position >> 48, position & ((1 << 48) - 1));
+    out.push(b'"');
+    match places {
+        Places::Files => {
+            out.extend_from_slice(topic.name().as_bytes());
+            out.extend_from_slice(b".jsonl:");
+        }
+        Places::Topics => {
+            out.extend_from_slice(topic.name().as_bytes());
+            out.push(b'/');
+            out.extend_from_slice(itoa::Buffer::new().format(partition).as_bytes());
+            out.push(b'/');
+        }
+    }
+    out.extend_from_slice(itoa::Buffer::new().format(at).as_bytes());
+    out.push(b'"');
+}
+
+/// How positions are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Places {
+    /// `file:line`.
+    Files,
+    /// `topic/partition/offset`.
+    Topics,
+}
+
+/// Where a wager stands.
+pub struct Standing {
+    /// Open, settled or cancelled.
+    pub state: State,
+    /// Sum of the standing settles, where settled.
+    pub payout: Option<i128>,
+    /// The largest time of the standing settles.
+    pub settled_at_ms: Option<u64>,
+    /// The highest revision of the standing outcomes.
+    pub outcome_revision: Option<i64>,
+}
+
+/// Writes a row of `wager_states`.
+pub fn push_wager_state(out: &mut Vec<u8>, wager: &Wager<'_>, standing: &Standing) {
+    let state = match standing.state {
+        State::Settled => "settled",
+        State::Cancelled => "cancelled",
+        State::Open | State::Absent => "open",
+    };
+    Object::open(out)
+        .text("tenant", &wager.origin.tenant)
+        .text("provider", &wager.origin.provider)
+        .text("wager_id", &wager.wager_id)
+        .text("account", &wager.account)
+        .text("game", &wager.game)
+        .optional("round", wager.round.as_deref())
+        .text("currency", wager.currency.code())
+        .money("stake", i128::from(wager.stake), wager.currency)
+        .time("at_ms", wager.at_ms)
+        .text("state", state)
+        .money("payout", standing.payout, wager.currency)
+        .time("settled_at_ms", standing.settled_at_ms)
+        .integer("wager_revision", wager.origin.revision)
+        .integer("outcome_revision", standing.outcome_revision)
+        .close();
+}
+
+/// What a reject says beside its record.
+pub struct Aside<'a> {
+    /// What it is about.
+    pub topic: Topic,
+    /// The tenant.
+    pub tenant: &'a str,
+    /// The provider.
+    pub provider: &'a str,
+    /// The record's id, as far as readable.
+    pub id: Option<&'a str>,
+    /// Why.
+    pub cause: Cause,
+    /// Of the canonical content, or of the raw bytes.
+    pub digest: &'a [u8; 32],
+    /// Where the record came from.
+    pub position: u64,
+    /// Its bytes, where it never stood.
+    pub raw: Option<&'a [u8]>,
+}
+
+/// Writes a row of `rejects`.
+pub fn push_reject(out: &mut Vec<u8>, aside: &Aside<'_>, places: &Places) {
+    Object::open(out)
+        .text("topic", aside.topic.name())
+        .text("tenant", aside.tenant)
+        .text("provider", aside.provider)
+        .optional("id", aside.id)
+        .text("cause", aside.cause.name())
+        .text("digest", &hex(aside.digest))
+        .raw("position", |out| push_position(out, aside.topic, aside.position, places))
+        .raw("raw", |out| push_raw(out, aside.raw))
+        .close();
+}
+
+/// Writes a row of `rejects` for a sound record.
+pub fn push_record_reject(
+    out: &mut Vec<u8>,
+    record: &Record<'_>,
+    cause: Cause,
+    position: u64,
+    raw: Option<&[u8]>,
+    places: &Places,
+) {
+    let mut content = Vec::new();
+    record.canonical(&mut content);
+    let origin = record.origin();
+    let aside = Aside {
+        topic: record.topic(),
+        tenant: &origin.tenant,
+        provider: &origin.provider,
+        id: Some(&record.id()),
+        cause,
+        digest: &digest(&content),
+        position,
+        raw,
+    };
+    push_reject(out, &aside, places);
+}
+
+/// Writes the anomaly that different contents stand under one identity and revision; the first one stands.
+pub fn push_conflict(out: &mut Vec<u8>, rivals: &[Record<'_>]) {
+    let Some(standing) = rivals.first() else { return };
+    let origin = standing.origin();
+    let from_ms = match standing {
+        Record::Game(game) => game.effective_from_ms,
+        Record::Account(account) => account.effective_from_ms,
+        _ => 0,
+    };
+    let mut subject = format!("{}/{}/{}", standing.topic().name(), origin.provider, standing.id());
+    if from_ms != 0 {
+        subject.push_str(&format!("@{from_ms}"));
+    }
+    let at_ms = standing.at_ms().unwrap_or(from_ms);
+    AnomalyKind::Conflict.push(out, &origin.tenant, &subject, Some(at_ms), |evidence| {
+        evidence.raw("contents", |out| {
+            out.push(b'[');
+            for (number, rival) in rivals.iter().enumerate() {
+                if number > 0 {
+                    out.push(b',');
+                }
+                let mut content = Vec::new();
+                rival.canonical(&mut content);
+                push_string(out, &String::from_utf8_lossy(&content));
+            }
+            out.push(b']');
+        })
+    });
+}
+
+/// `provider/wager_id`: what anomalies of a wager speak of.
+fn wager_subject(wager: &Wager<'_>) -> String {
+    format!("{}/{}", wager.origin.provider, wager.wager_id)
+}
+
+/// Writes the anomaly that a wager was placed after its result was known.
+pub fn push_late_wager(out: &mut Vec<u8>, wager: &Wager<'_>, known_ms: u64) {
+    AnomalyKind::LateWager.push(out, &wager.origin.tenant, &wager_subject(wager), Some(wager.at_ms), |evidence| {
+        evidence
+            .time("known_ms", known_ms)
+            .time("late_by_ms", wager.at_ms - known_ms)
+            .money("stake", i128::from(wager.stake), wager.currency)
+    });
+}
+
+/// What a games row lets a wager pay at most.
+pub struct Maximum<'a> {
+    /// As a multiple of the stake, as spelt.
+    pub spelt: &'a str,
+    /// Times 10⁹.
+    pub multiple_e9: u64,
+}
+
+impl Maximum<'_> {
+    /// The most that `stake` may pay, in minor units · 10⁹.
+    fn bound_e9(&self, stake: i64) -> i128 {
+        i128::from(stake) * i128::from(self.multiple_e9)
+    }
+
+    /// Whether a payout is above it.
+    pub fn is_exceeded(&self, stake: i64, payout: i128) -> bool {
+        stake > 0 && payout.saturating_mul(1_000_000_000) > self.bound_e9(stake)
+    }
+}
+
+/// Writes the anomaly that a wager paid more than its game can.
+pub fn push_above_maximum(
+    out: &mut Vec<u8>,
+    wager: &Wager<'_>,
+    payout: i128,
+    settled_at_ms: Option<u64>,
+    maximum: &Maximum<'_>,
+) {
+    let subject = wager_subject(wager);
+    let allowed = maximum.bound_e9(wager.stake) / 1_000_000_000;
+    let currency: Currency = wager.currency;
+    AnomalyKind::PayoutAboveMaximum.push(out, &wager.origin.tenant, &subject, settled_at_ms, |evidence| {
+        evidence
+            .money("stake", i128::from(wager.stake), currency)
+            .money("payout", payout, currency)
+            .text("payout_max", maximum.spelt)
+            .money("allowed", allowed, currency)
+    });
+}

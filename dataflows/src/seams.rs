@@ -1,0 +1,155 @@
+//! What passes between stages.
+
+use gyre_domain::cause::Cause;
+use gyre_domain::currency::Currency;
+use gyre_domain::rtp::Plays;
+use serde::{Deserialize, Serialize};
+
+use crate::Tick;
+use crate::ops::timeline_by_key::Event;
+use crate::rows::{AnomalyKind, AtRest, Rows};
+
+/// The texts of an account or a game, told once by whoever sees it first: its owner keeps them.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Name {
+    /// Under which it is known between workers.
+    pub key: u128,
+    /// Tenant and account; or tenant, provider and game.
+    pub texts: Vec<Box<str>>,
+    /// Of an account.
+    pub currency: Option<Currency>,
+}
+
+impl Name {
+    /// Of an account in its currency.
+    pub fn account(key: u128, tenant: &str, account: &str, currency: Currency) -> Self {
+        Self { key, texts: vec![tenant.into(), account.into()], currency: Some(currency) }
+    }
+
+    /// Of a game.
+    pub fn game(key: u128, tenant: &str, provider: &str, game: &str) -> Self {
+        Self { key, texts: vec![tenant.into(), provider.into(), game.into()], currency: None }
+    }
+
+    /// Whether it is a game's.
+    pub fn is_game(&self) -> bool {
+        self.currency.is_none()
+    }
+}
+
+/// An event of a player's account, coming or going.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Posting {
+    /// The account in its currency.
+    pub account: u128,
+    /// What happened.
+    pub event: Event,
+    /// The provider's view of the balance after it, minor units.
+    pub claim: Option<i64>,
+    /// Legs of entries that it puts on the account.
+    pub legs: i8,
+    /// 1 or −1.
+    pub diff: i8,
+    /// Since when.
+    pub tick: Tick,
+}
+
+/// What matching tells a worker about the accounts that it owns.
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
+pub struct LedgerBatch {
+    /// That worker.
+    pub worker: u32,
+    /// Accounts that may be new to it.
+    pub names: Vec<Name>,
+    /// Events of players' accounts.
+    pub postings: Vec<Posting>,
+    /// System accounts, summed by tick: account, minor units, legs, tick.
+    pub sums: Vec<(u128, i128, i64, Tick)>,
+}
+
+impl LedgerBatch {
+    /// Whether nothing is told.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty() && self.postings.is_empty() && self.sums.is_empty()
+    }
+}
+
+impl PlaysBatch {
+    /// Whether nothing is told.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty() && self.plays.is_empty()
+    }
+}
+
+/// What matching tells a worker about the games that it owns.
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
+pub struct PlaysBatch {
+    /// That worker.
+    pub worker: u32,
+    /// Games that may be new to it.
+    pub names: Vec<Name>,
+    /// Changes of plays: game, currency, the quarter of an hour in which the wagers were placed, tick.
+    pub plays: Vec<(u128, Currency, u32, Plays, Tick)>,
+}
+
+/// Counts of the summary, as differences that add up.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Counts {
+    /// Extra equal copies.
+    pub duplicates: i64,
+    /// Open wagers.
+    pub open: i64,
+    /// Settled wagers.
+    pub settled: i64,
+    /// Cancelled wagers.
+    pub cancelled: i64,
+    /// Wagers whose cancel came without them.
+    pub tombstones: i64,
+    /// Standing rejects by cause.
+    pub rejects: [i64; Cause::ALL.len()],
+    /// Standing anomalies by kind.
+    pub anomalies: [i64; AnomalyKind::ALL.len()],
+    /// Σ balances by currency; zero, or the books are wrong.
+    pub imbalance: Vec<(Currency, i128)>,
+}
+
+impl Counts {
+    /// Adds other counts.
+    pub fn add(&mut self, other: &Counts) {
+        self.duplicates += other.duplicates;
+        self.open += other.open;
+        self.settled += other.settled;
+        self.cancelled += other.cancelled;
+        self.tombstones += other.tombstones;
+        for (mine, theirs) in self.rejects.iter_mut().zip(other.rejects) {
+            *mine += theirs;
+        }
+        for (mine, theirs) in self.anomalies.iter_mut().zip(other.anomalies) {
+            *mine += theirs;
+        }
+        for &(currency, sum) in &other.imbalance {
+            match self.imbalance.iter_mut().find(|entry| entry.0 == currency) {
+                Some(entry) => entry.1 += sum,
+                None => self.imbalance.push((currency, sum)),
+            }
+        }
+    }
+}
+
+/// What a reader of the outputs gets.
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
+pub struct Reading {
+    /// Changes of rows.
+    pub changes: Rows,
+    /// Rows at rest.
+    pub rest: AtRest,
+    /// Differences of the counts.
+    pub counts: Counts,
+}
+
+impl Reading {
+    /// Bytes of rows.
+    pub fn bytes(&self) -> usize {
+        self.changes.bytes() + self.rest.bytes()
+    }
+}
