@@ -24,4 +24,5 @@ pub mod currency;
 pub mod decode;
 pub mod money;
 pub mod records;
+pub mod rules;
 pub mod time;
