@@ -1,0 +1,15 @@
+//! The world around Gyre's dataflow: what reads, writes, configures and shows.
+//!
+//! Nothing here decides about money: that is `gyre-dataflows` and `gyre-domain`. What is here can be slow, down or
+//! wrong, and says so in [`error::Error`]s.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`config`] | the config file: all its faults in one pass |
+//! | [`table`] | boxes and columns for people |
+//! | [`texts`] | every word an operator reads, in English and Korean |
+
+pub mod config;
+pub mod error;
+pub mod table;
+pub mod texts;
