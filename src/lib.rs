@@ -6,10 +6,12 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`config`] | the config file: all its faults in one pass |
+//! | [`lines`] | input files, plain or compressed, in blocks of lines |
 //! | [`table`] | boxes and columns for people |
 //! | [`texts`] | every word an operator reads, in English and Korean |
 
 pub mod config;
 pub mod error;
+pub mod lines;
 pub mod table;
 pub mod texts;
