@@ -7,11 +7,15 @@
 //! |---|---|
 //! | [`config`] | the config file: all its faults in one pass |
 //! | [`lines`] | input files, plain or compressed, in blocks of lines |
+//! | [`sink`] | final states and change logs, all or nothing |
+//! | [`interrupt`] | Ctrl-C leaves nothing behind |
 //! | [`table`] | boxes and columns for people |
 //! | [`texts`] | every word an operator reads, in English and Korean |
 
 pub mod config;
 pub mod error;
+pub mod interrupt;
 pub mod lines;
+pub mod sink;
 pub mod table;
 pub mod texts;
