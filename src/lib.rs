@@ -9,6 +9,8 @@
 //! | [`lines`] | input files, plain or compressed, in blocks of lines |
 //! | [`sink`] | final states and change logs, all or nothing |
 //! | [`interrupt`] | Ctrl-C leaves nothing behind |
+//! | [`progress`] | how far a run is |
+//! | [`summary`] | what a run came to |
 //! | [`table`] | boxes and columns for people |
 //! | [`texts`] | every word an operator reads, in English and Korean |
 
@@ -16,6 +18,8 @@ pub mod config;
 pub mod error;
 pub mod interrupt;
 pub mod lines;
+pub mod progress;
 pub mod sink;
+pub mod summary;
 pub mod table;
 pub mod texts;
