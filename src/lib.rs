@@ -5,6 +5,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`cli`] | commands, flags, help |
 //! | [`config`] | the config file: all its faults in one pass |
 //! | [`lines`] | input files, plain or compressed, in blocks of lines |
 //! | [`sink`] | final states and change logs, all or nothing |
@@ -14,6 +15,7 @@
 //! | [`table`] | boxes and columns for people |
 //! | [`texts`] | every word an operator reads, in English and Korean |
 
+pub mod cli;
 pub mod config;
 pub mod error;
 pub mod interrupt;
