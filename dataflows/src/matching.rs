@@ -59,8 +59,9 @@ pub fn build<'s>(records: StreamVec<'s, Tick, Batch>, settings: &Settings) -> Ou
     let scope = records.scope();
     let pace = settings.pace();
     let is_reference = |batch: &Batch| matches!(batch.topic(), Topic::Games | Topic::Accounts);
-    let (facts, rows) = records.ok_err(move |batch| if is_reference(&batch) { Err(batch) } else { Ok(batch) });
-    let (payments, wagers) = facts.ok_err(|batch: Batch| match batch.topic() {
+    let (facts, rows): (StreamVec<'s, Tick, Batch>, StreamVec<'s, Tick, Batch>) =
+        records.ok_err(move |batch: Batch| if is_reference(&batch) { Err(batch) } else { Ok(batch) });
+    let (payments, wagers): (StreamVec<'s, Tick, Batch>, StreamVec<'s, Tick, Batch>) = facts.ok_err(|batch: Batch| match batch.topic() {
         Topic::Payments => Ok(batch),
         _ => Err(batch),
     });

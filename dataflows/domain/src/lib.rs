@@ -27,4 +27,5 @@ pub mod lifecycle;
 pub mod money;
 pub mod records;
 pub mod rtp;
+pub mod rules;
 pub mod time;

@@ -1,0 +1,59 @@
+//! The thresholds and times by which records are judged: one plain value, the same for a whole run.
+
+use serde::{Deserialize, Serialize};
+
+const MINUTE_MS: u64 = 60_000;
+const DAY_MS: u64 = 86_400_000;
+
+/// What a run judges by. Times are milliseconds; figures with three decimals are kept as thousandths, so that
+/// every comparison is exact.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Rules {
+    /// Ticks are multiples of this. At least 1.
+    pub tick_ms: u64,
+    /// A record is `past_horizon` when its tick is later than its own `at_ms` by more than this; a key is forgotten
+    /// this long after the largest `at_ms` among its records.
+    pub horizon_ms: u64,
+    /// The same for a wager that is still open. Not below `horizon_ms`.
+    pub horizon_open_ms: u64,
+    /// How far one clock may be ahead of another: `at_ms` of its receipt, a wager's of its outcome's.
+    pub skew_ms_max: u64,
+    /// A line received this much later than the lower median of its block is `clock_skew` and moves no clock.
+    pub gap_ms_max: u64,
+    /// How long after a wager its result is due, where its game's row says nothing.
+    pub result_due_ms: u64,
+    /// The zone (IANA name) whose midnights cut the `day:` windows of the RTP.
+    pub gaming_day_zone: String,
+    /// Thousandths: an RTP is in its band while |z| is not above this.
+    pub rtp_band_z: u32,
+    /// The sliding window in which an account's wagers are counted: a multiple of a minute.
+    pub velocity_window_ms: u64,
+    /// More wagers than this in one such window are an anomaly.
+    pub velocity_wagers_max: u64,
+    /// Thousandths: a stake whose modified z-score is above this is an anomaly.
+    pub spike_score_max: u32,
+    /// How many earlier wagers an account must have before its stakes are judged.
+    pub spike_wagers_min: u64,
+    /// Currencies beside the built-in ones: code and digits of the minor unit, sorted by code.
+    pub currencies: Vec<(String, u8)>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            tick_ms: 100,
+            horizon_ms: 35 * DAY_MS,
+            horizon_open_ms: 400 * DAY_MS,
+            skew_ms_max: 2_000,
+            gap_ms_max: 7 * DAY_MS,
+            result_due_ms: 5 * MINUTE_MS,
+            gaming_day_zone: "UTC".to_owned(),
+            rtp_band_z: 3_291,
+            velocity_window_ms: 5 * MINUTE_MS,
+            velocity_wagers_max: 60,
+            spike_score_max: 3_500,
+            spike_wagers_min: 20,
+            currencies: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,412 @@
+//! The command line: commands, flags, help that teaches, and how a process leaves.
+//!
+//! The commands themselves are handed in ([`Commands`]), so that this file knows what is asked, not how it is done.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, value_parser};
+use clap_complete::Shell;
+
+use crate::config::{self, Config, TICK_MS};
+use crate::error::{Domain, Error, Exit, Result};
+use crate::interrupt::Interrupt;
+use crate::sink::OutputFolder;
+use crate::summary::Summary;
+use crate::texts::{HELP_KO, Key, Lang, Phrase};
+
+/// Incremental settlement and integrity engine for online wagering
+#[derive(Parser, Debug)]
+#[command(name = "gyre", version, subcommand_required = true, arg_required_else_help = true)]
+struct Cli {
+    /// Language of messages [default: that of LC_ALL, LC_MESSAGES or LANG]
+    #[arg(long, global = true, value_enum, value_name = "LANG", hide_possible_values = false)]
+    lang: Option<Lang>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Do the books of a folder of records
+    Replay(ReplayArgs),
+    /// Make records to play with, the same for the same seed
+    Generate(GenerateArgs),
+    /// Check a config file: every fault at once
+    Check(CheckArgs),
+    /// Print the completion script of a shell
+    Completion(CompletionArgs),
+}
+
+/// What `gyre replay` is asked.
+#[derive(Args, Clone, Debug)]
+pub struct ReplayArgs {
+    /// Folder with wagers.jsonl, outcomes.jsonl, payments.jsonl and so on
+    #[arg(value_name = "DIR")]
+    pub input: PathBuf,
+
+    /// Folder for the books [default: DIR/out]
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+
+    /// Worker threads, 1 to 256 [default: one per core]; the books do not depend on them
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=256))]
+    pub workers: Option<u16>,
+
+    /// Write the change log of every output too, tick by tick
+    #[arg(long)]
+    pub changes: bool,
+
+    /// Config file (TOML); without it, the defaults
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Length of a tick in milliseconds, before the config's time.tick_ms
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(TICK_MS))]
+    pub tick_ms: Option<u64>,
+
+    /// Write postings.jsonl too, as outputs.postings of the config does
+    #[arg(long)]
+    pub postings: bool,
+}
+
+impl ReplayArgs {
+    /// Where the books go.
+    pub fn output(&self) -> PathBuf {
+        self.output.clone().unwrap_or_else(|| self.input.join("out"))
+    }
+
+    /// How many worker threads do them.
+    pub fn workers(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.workers.map_or_else(cores, usize::from).min(256)
+    }
+
+    /// The config that the flags amount to.
+    ///
+    /// # Errors
+    /// As [`config::load`].
+    pub fn config(&self) -> Result<Config> {
+        let mut config = self.config.as_deref().map_or_else(|| Ok(Config::default()), config::load)?;
+        if let Some(tick_ms) = self.tick_ms {
+            config.rules.tick_ms = tick_ms;
+        }
+        config.postings |= self.postings;
+        Ok(config)
+    }
+}
+
+/// What `gyre generate` is asked.
+#[derive(Args, Clone, Debug)]
+pub struct GenerateArgs {
+    /// Number of wagers
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = value_parser!(u64).range(1..))]
+    pub wagers: u64,
+
+    /// Number of accounts that place them
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = value_parser!(u64).range(1..=50_000_000))]
+    pub accounts: u64,
+
+    /// Number of games
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = value_parser!(u32).range(1..=1_000_000))]
+    pub games: u32,
+
+    /// Hours that play lasts, 0.001 to 8784
+    #[arg(long, value_name = "H", default_value_t = 1.0, value_parser = hours)]
+    pub hours: f64,
+
+    /// The same seed gives the same bytes
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Share of wagers that go wrong, 0 to 1
+    #[arg(long, value_name = "RATE", default_value_t = 0.02, value_parser = rate)]
+    pub faults: f64,
+
+    /// Folder for the records
+    #[arg(long, value_name = "DIR")]
+    pub output: PathBuf,
+}
+
+/// A share from 0 to 1.
+fn rate(text: &str) -> Result<f64, &'static str> {
+    let rate: Option<f64> = text.parse().ok().filter(|rate| (0.0..=1.0).contains(rate));
+    rate.ok_or("not a rate from 0 to 1")
+}
+
+/// Hours, up to a leap year of them.
+fn hours(text: &str) -> Result<f64, &'static str> {
+    let hours: Option<f64> = text.parse().ok().filter(|hours| (0.001..=8784.0).contains(hours));
+    hours.ok_or("not hours from 0.001 to 8784")
+}
+
+#[derive(Args, Debug)]
+struct CheckArgs {
+    /// Config file (TOML); without it, the defaults are shown
+    #[arg(value_name = "CONFIG")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+struct CompletionArgs {
+    /// The shell
+    #[arg(value_name = "SHELL", value_enum)]
+    shell: Shell,
+}
+
+/// What every command runs within.
+#[derive(Clone, Default)]
+pub struct Session {
+    /// The language of messages.
+    pub lang: Lang,
+    /// Guards outputs against Ctrl-C: [`Interrupt::guard`] every [`OutputFolder`].
+    pub interrupt: Interrupt,
+}
+
+impl Session {
+    /// Opens a folder for outputs, guarded against Ctrl-C.
+    ///
+    /// # Errors
+    /// As [`OutputFolder::open`].
+    pub fn open_output(&self, folder: &std::path::Path) -> Result<OutputFolder> {
+        let output = OutputFolder::open(folder)?;
+        self.interrupt.guard(&output);
+        Ok(output)
+    }
+}
+
+/// The commands that do the work.
+#[derive(Clone, Copy)]
+pub struct Commands {
+    /// Does the books.
+    pub replay: fn(&ReplayArgs, &Config, &Session) -> Result<Summary>,
+    /// Makes records.
+    pub generate: fn(&GenerateArgs, &Session) -> Result<()>,
+}
+
+/// Runs the process: its arguments, its environment, its standard streams.
+pub fn main(commands: Commands) -> ExitCode {
+    let exit = run(commands, std::env::args_os().collect(), |name| std::env::var(name).ok());
+    ExitCode::from(exit as u8)
+}
+
+fn run(commands: Commands, args: Vec<OsString>, var: impl Fn(&str) -> Option<String>) -> Exit {
+    // Help and the first errors must speak before the flags are parsed.
+    let spoken = lang_flag(&args).unwrap_or_else(|| Lang::from_env(var));
+    let parsed =
+        command(spoken).try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Ok,
+                _ => Exit::Usage,
+            };
+        }
+    };
+    let lang = cli.lang.unwrap_or(spoken);
+    match dispatch(commands, &cli.command, lang) {
+        Ok(()) => Exit::Ok,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "{}", error.render(lang));
+            // A check that finds faults has done what it was asked.
+            let found = matches!(cli.command, Command::Check(_)) && error.is_report();
+            if found { Exit::Findings } else { error.exit() }
+        }
+    }
+}
+
+fn dispatch(commands: Commands, command: &Command, lang: Lang) -> Result<()> {
+    match command {
+        Command::Replay(args) => {
+            let config = args.config()?;
+            let session = Session { lang, interrupt: Interrupt::listen(lang)? };
+            let summary = (commands.replay)(args, &config, &session)?;
+            print(&summary.render(&args.output(), lang))
+        }
+        Command::Generate(args) => {
+            let session = Session { lang, interrupt: Interrupt::listen(lang)? };
+            (commands.generate)(args, &session)
+        }
+        Command::Check(args) => check(args, lang),
+        Command::Completion(args) => {
+            let mut script = Vec::new();
+            clap_complete::generate(args.shell, &mut self::command(lang), "gyre", &mut script);
+            print(&String::from_utf8_lossy(&script))
+        }
+    }
+}
+
+fn check(args: &CheckArgs, lang: Lang) -> Result<()> {
+    let (config, title) = match &args.config {
+        Some(path) => (config::load(path)?, Phrase::new(Key::ConfigSound).with("path", path.display())),
+        None => (Config::default(), Key::ConfigDefaults.into()),
+    };
+    print(&format!("{}\n{}", title.say(lang), config::show(&config, lang)))
+}
+
+/// Writes to standard output. A reader that has seen enough (`| head`) is no fault.
+fn print(text: &str) -> Result<()> {
+    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let what = Phrase::new(Key::OutputUnwritable).with("path", "stdout");
+            Err(Error::unreachable(Domain::Output, what).cause(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `--lang ko` or `--lang=ko`, wherever it stands.
+fn lang_flag(args: &[OsString]) -> Option<Lang> {
+    let args: Vec<&str> = args.iter().filter_map(|arg| OsStr::to_str(arg)).collect();
+    let value = args.iter().enumerate().find_map(|(index, arg)| match arg.strip_prefix("--lang")? {
+        "" => args.get(index + 1).copied(),
+        rest => rest.strip_prefix('='),
+    })?;
+    match value {
+        "ko" => Some(Lang::Ko),
+        "en" => Some(Lang::En),
+        _ => None,
+    }
+}
+
+/// The command line with its help in `lang`.
+fn command(lang: Lang) -> clap::Command {
+    let mut command = Cli::command()
+        .disable_help_subcommand(true)
+        .after_help(Key::AfterHelp.say(lang))
+        .mut_subcommand("replay", |command| command.after_long_help(Key::AfterReplay.say(lang)))
+        .mut_subcommand("generate", |command| command.after_help(Key::AfterGenerate.say(lang)))
+        .mut_subcommand("check", |command| command.after_help(Key::AfterCheck.say(lang)));
+    if lang == Lang::Ko {
+        for &(name, flag, text) in HELP_KO {
+            command = match (name, flag) {
+                ("", "") => command.about(text),
+                ("", flag) => command.mut_arg(flag, |arg| arg.help(text)),
+                (name, "") => command.mut_subcommand(name, |sub| sub.about(text)),
+                (name, flag) => command.mut_subcommand(name, |sub| sub.mut_arg(flag, |arg| arg.help(text))),
+            };
+        }
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::texts::Phrase;
+
+    fn fake() -> Commands {
+        Commands {
+            replay: |args, config, _| {
+                assert_eq!(args.workers(), 3);
+                assert_eq!((config.rules.tick_ms, config.postings), (50, true));
+                Ok(Summary::default())
+            },
+            generate: |args, _| {
+                assert_eq!((args.wagers, args.seed, args.faults), (5, 9, 0.25));
+                Err(Error::unreachable(Domain::Output, Phrase::new(Key::DiskFull)))
+            },
+        }
+    }
+
+    fn exit(line: &str) -> Exit {
+        let args = std::iter::once("gyre").chain(line.split_whitespace()).map(OsString::from).collect();
+        run(fake(), args, |_| None)
+    }
+
+    #[test]
+    fn the_definition_is_sound_and_speaks_korean_throughout() {
+        for lang in [Lang::En, Lang::Ko] {
+            command(lang).debug_assert();
+        }
+        let korean =
+            |text: Option<String>| text.is_some_and(|text| text.chars().any(|c| ('가'..='힣').contains(&c)));
+        let root = command(Lang::Ko);
+        for command in root.get_subcommands().chain([&root]) {
+            assert!(korean(command.get_about().map(ToString::to_string)), "{}", command.get_name());
+            for arg in command.get_arguments() {
+                assert!(
+                    korean(arg.get_help().map(ToString::to_string)),
+                    "{} {}",
+                    command.get_name(),
+                    arg.get_id()
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn exits_are_as_documented() {
+        assert_eq!(exit("--help"), Exit::Ok);
+        assert_eq!(exit("replay --help --lang ko"), Exit::Ok);
+        assert_eq!(exit("--version"), Exit::Ok);
+        for wrong in [
+            "",
+            "nonsense",
+            "replay",
+            "replay a b",
+            "replay a --workers 0",
+            "replay a --tick-ms 0",
+            "replay a --nonsense",
+            "generate --wagers 5",
+            "generate --output x --faults 2",
+            "generate --output x --faults nan",
+            "generate --output x --hours 0",
+            "--lang fr check",
+        ] {
+            assert_eq!(exit(wrong), Exit::Usage, "{wrong}");
+        }
+        assert_eq!(exit("check"), Exit::Ok);
+        assert_eq!(exit("check /none/such.toml"), Exit::Usage);
+        let temp = tempfile::tempdir().unwrap();
+        let config = temp.path().join("gyre.toml");
+        std::fs::write(&config, "nonsense = 1\n").unwrap();
+        assert_eq!(exit(&format!("check {}", config.display())), Exit::Findings);
+        assert_eq!(exit(&format!("replay x --config {}", config.display())), Exit::Usage);
+        std::fs::write(&config, "[time]\ntick_ms = 1000\n").unwrap();
+        assert_eq!(exit(&format!("check {} --lang ko", config.display())), Exit::Ok);
+        assert_eq!(exit("completion bash"), Exit::Ok);
+        let args = ReplayArgs {
+            input: "day".into(),
+            output: None,
+            workers: Some(3),
+            changes: false,
+            config: Some(config),
+            tick_ms: None,
+            postings: false,
+        };
+        assert_eq!(args.config().unwrap().rules.tick_ms, 1_000);
+        assert_eq!(args.output(), PathBuf::from("day/out"));
+    }
+
+    #[test]
+    fn flags_reach_the_commands() {
+        let args: Vec<OsString> =
+            "gyre replay day --workers 3 --tick-ms 50 --postings".split(' ').map(Into::into).collect();
+        let parsed = Cli::try_parse_from(args).unwrap();
+        let Command::Replay(args) = parsed.command else { panic!("not a replay") };
+        let config = args.config().unwrap();
+        assert!((fake().replay)(&args, &config, &Session::default()).is_ok());
+        let args: Vec<OsString> =
+            "gyre generate --wagers 5 --seed 9 --faults 0.25 --output x".split(' ').map(Into::into).collect();
+        let Command::Generate(args) = Cli::try_parse_from(args).unwrap().command else {
+            panic!("not a generate")
+        };
+        assert_eq!((fake().generate)(&args, &Session::default()).unwrap_err().exit(), Exit::Unreachable);
+    }
+
+    #[test]
+    fn the_language_is_found_before_flags_are_parsed() {
+        let of = |line: &str| lang_flag(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(of("gyre replay --lang ko x"), Some(Lang::Ko));
+        assert_eq!(of("gyre --lang=en"), Some(Lang::En));
+        assert_eq!(of("gyre --lang"), None);
+        assert_eq!(of("gyre --language ko"), None);
+    }
+}

@@ -1,0 +1,27 @@
+//! The world around Gyre's dataflow: what reads, writes, configures and shows.
+//!
+//! Nothing here decides about money: that is `gyre-dataflows` and `gyre-domain`. What is here can be slow, down or
+//! wrong, and says so in [`error::Error`]s.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`cli`] | commands, flags, help |
+//! | [`config`] | the config file: all its faults in one pass |
+//! | [`lines`] | input files, plain or compressed, in blocks of lines |
+//! | [`sink`] | final states and change logs, all or nothing |
+//! | [`interrupt`] | Ctrl-C leaves nothing behind |
+//! | [`progress`] | how far a run is |
+//! | [`summary`] | what a run came to |
+//! | [`table`] | boxes and columns for people |
+//! | [`texts`] | every word an operator reads, in English and Korean |
+
+pub mod cli;
+pub mod config;
+pub mod error;
+pub mod interrupt;
+pub mod lines;
+pub mod progress;
+pub mod sink;
+pub mod summary;
+pub mod table;
+pub mod texts;
