@@ -11,7 +11,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use self::fields::{Bad, Field, MISSING, Members};
+use self::fields::{Field, MISSING, Members};
 use crate::cause::Cause;
 use crate::currency::{Currencies, Currency};
 use crate::money::{Quantity, parse_minor, parse_quantity};
@@ -22,6 +22,8 @@ use crate::records::{
 
 mod fields;
 mod json;
+
+pub(crate) use self::json::plain;
 
 /// The most bytes of a text (an id, a device, a partner …).
 pub const TEXT_BYTES_MAX: usize = 128;
@@ -40,38 +42,15 @@ pub fn decode<'a>(
     currencies: &Currencies,
     unknown: &mut UnknownFields,
 ) -> Result<Record<'a>, Box<Fault>> {
-    let members = match Members::read(topic, line) {
-        Ok(members) => members,
-        Err(detail) => return Err(Fault::new(topic, line, &Members::new(), Cause::Malformed, detail)),
-    };
-    let record = match topic {
-        Topic::Wagers => members.wager(currencies).map(Record::Wager),
-        Topic::Outcomes => members.outcome(currencies).map(Record::Outcome),
-        Topic::Payments => members.payment(currencies).map(Record::Payment),
-        Topic::Games => members.game().map(Record::Game),
-        Topic::Accounts => members.account(currencies).map(Record::Account),
-    };
-    match record {
-        Ok(record) => {
-            unknown.note(&members);
-            match &record {
-                Record::Wager(wager) if wager.stake == 0 && !wager.free_round => {
-                    let mut content = Vec::with_capacity(line.len());
-                    wager.canonical(&mut content);
-                    let detail = "`stake` is zero, and this is no free round".to_owned();
-                    Err(Fault::new(topic, &content, &members, Cause::StakeNotPositive, detail))
-                }
-                _ => Ok(record),
-            }
-        }
-        Err(bad) => {
-            if bad.cause != Cause::Malformed {
-                unknown.note(&members);
-            }
-            let detail = format!("`{}` {}", bad.field.name(), bad.what);
-            Err(Fault::new(topic, line, &members, bad.cause, detail))
-        }
+    let mut members = Members::new();
+    let mut decoded = members.record(topic, line, currencies);
+    if let Err(fault) = &mut decoded {
+        fault.complete(topic, line, &members);
     }
+    if !members.unknown.is_empty() && !matches!(&decoded, Err(fault) if fault.cause == Cause::Malformed) {
+        unknown.note(&members);
+    }
+    decoded
 }
 
 /// A line that makes no sound record.
@@ -94,38 +73,52 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// `bytes` are what the digest is of.
+    /// A fault of which no more is known yet than what it is.
     #[cold]
-    fn new(topic: Topic, bytes: &[u8], members: &Members<'_>, cause: Cause, detail: String) -> Box<Self> {
-        let text = |field| members.text(field).ok().flatten();
-        let or_unsaid = |text: Option<Text<'_>>| text.map_or_else(|| UNSAID.to_owned(), Cow::into_owned);
-        let id = match topic {
+    fn new(cause: Cause, detail: String) -> Box<Self> {
+        let unsaid = || UNSAID.to_owned();
+        let (tenant, provider, id, receipt_ms, digest) = (unsaid(), unsaid(), None, None, [0; 32]);
+        Box::new(Self { cause, tenant, provider, id, receipt_ms, digest, detail })
+    }
+
+    #[cold]
+    fn of(field: Field, cause: Cause, what: &'static str) -> Box<Self> {
+        Self::new(cause, format!("`{}` {what}", field.name()))
+    }
+
+    #[cold]
+    fn malformed(field: Field, what: &'static str) -> Box<Self> {
+        Self::of(field, Cause::Malformed, what)
+    }
+
+    /// Adds what is readable, and the digest unless it is of content.
+    #[cold]
+    fn complete(&mut self, topic: Topic, line: &[u8], members: &Members<'_>) {
+        let text = |field| members.text(field).ok().flatten().map(Cow::into_owned);
+        let time = |field| members.time(field).ok().flatten();
+        self.tenant = text(Field::Tenant).unwrap_or_else(|| UNSAID.to_owned());
+        if topic != Topic::Accounts {
+            self.provider = text(Field::Provider).unwrap_or_else(|| UNSAID.to_owned());
+        }
+        self.id = match topic {
             Topic::Wagers => text(Field::WagerId),
             Topic::Outcomes => text(Field::WagerId).map(|wager_id| {
                 let kind = members.words(Field::Kind).ok().flatten();
-                match text(Field::OutcomeId) {
-                    Some(id) if kind.as_deref() != Some(OutcomeKind::Cancel.name()) => {
-                        Cow::Owned(outcome_id(&wager_id, &id).into_owned())
-                    }
-                    _ => wager_id,
-                }
+                // A wager has one cancel, whatever it is called.
+                let own =
+                    text(Field::OutcomeId).filter(|_| kind.as_deref() != Some(OutcomeKind::Cancel.name()));
+                own.map_or_else(|| wager_id.clone(), |own| outcome_id(&wager_id, &own).into_owned())
             }),
             Topic::Payments => text(Field::PaymentId),
             Topic::Games => text(Field::Game),
             Topic::Accounts => text(Field::Account),
         };
-        let provider = if topic == Topic::Accounts { None } else { text(Field::Provider) };
-        let time = |field| members.time(field).ok().flatten();
-        let receipt_ms = || time(Field::ReceivedMs).or_else(|| time(Field::AtMs));
-        Box::new(Self {
-            cause,
-            tenant: or_unsaid(text(Field::Tenant)),
-            provider: or_unsaid(provider),
-            id: id.map(Cow::into_owned),
-            receipt_ms: if cause == Cause::Malformed { None } else { receipt_ms() },
-            digest: digest(bytes),
-            detail,
-        })
+        if self.cause != Cause::Malformed {
+            self.receipt_ms = time(Field::ReceivedMs).or_else(|| time(Field::AtMs));
+        }
+        if self.cause != Cause::StakeNotPositive {
+            self.digest = digest(line);
+        }
     }
 }
 
@@ -178,7 +171,25 @@ impl UnknownFields {
 }
 
 impl<'a> Members<'a> {
-    fn wager(&self, currencies: &Currencies) -> Result<Wager<'a>, Bad> {
+    /// Reads a line and makes its record.
+    #[inline]
+    fn record(
+        &mut self,
+        topic: Topic,
+        line: &'a [u8],
+        currencies: &Currencies,
+    ) -> Result<Record<'a>, Box<Fault>> {
+        self.read(topic, line)?;
+        match topic {
+            Topic::Wagers => self.wager(currencies),
+            Topic::Outcomes => self.outcome(currencies),
+            Topic::Payments => self.payment(currencies),
+            Topic::Games => self.game(),
+            Topic::Accounts => self.account(currencies),
+        }
+    }
+
+    fn wager(&self, currencies: &Currencies) -> Result<Record<'a>, Box<Fault>> {
         let origin = self.origin()?;
         let wager_id = self.needed(Field::WagerId)?;
         let account = self.needed_player()?;
@@ -198,12 +209,14 @@ impl<'a> Members<'a> {
 
         self.supported()?;
         let currency = currency(&code, currencies)?;
-        Ok(Wager {
+        let stake = minor(Field::Stake, &stake, currency, false)?;
+        let balance_after = balance(balance_after, currency)?;
+        let wager = Record::Wager(Wager {
             origin,
             wager_id,
             account,
             game,
-            stake: minor(Field::Stake, &stake, currency, false)?,
+            stake,
             currency,
             at_ms,
             round,
@@ -214,11 +227,15 @@ impl<'a> Members<'a> {
             ip,
             payment_instrument,
             campaign,
-            balance_after: balance(balance_after, currency)?,
-        })
+            balance_after,
+        });
+        if stake == 0 && !free_round {
+            return Err(unstaked(&wager));
+        }
+        Ok(wager)
     }
 
-    fn outcome(&self, currencies: &Currencies) -> Result<Outcome<'a>, Bad> {
+    fn outcome(&self, currencies: &Currencies) -> Result<Record<'a>, Box<Fault>> {
         let origin = self.origin()?;
         let wager_id = self.needed(Field::WagerId)?;
         let outcome_id = self.text(Field::OutcomeId)?;
@@ -235,17 +252,17 @@ impl<'a> Members<'a> {
         if kind == Some(OutcomeKind::Settle) {
             for (field, absent) in [(Field::Payout, payout.is_none()), (Field::Currency, code.is_none())] {
                 if absent {
-                    return Err(Bad::malformed(field, "is missing, though this is a settle"));
+                    return Err(Fault::malformed(field, "is missing, though this is a settle"));
                 }
             }
         }
 
         let Some(kind) = kind else {
-            return Err(Bad::new(Cause::UnknownKind, Field::Kind, "is not settle, cancel or unsettle"));
+            return Err(Fault::of(Field::Kind, Cause::UnknownKind, "is not settle, cancel or unsettle"));
         };
         self.supported()?;
         let currency = code.map(|code| currency(&code, currencies)).transpose()?;
-        Ok(Outcome {
+        Ok(Record::Outcome(Outcome {
             origin,
             wager_id,
             outcome_id: match kind {
@@ -263,10 +280,10 @@ impl<'a> Members<'a> {
             stake: quantity(Field::Stake, stake, None, false)?,
             known_ms,
             balance_after: quantity(Field::BalanceAfter, balance_after, currency, true)?,
-        })
+        }))
     }
 
-    fn payment(&self, currencies: &Currencies) -> Result<Payment<'a>, Bad> {
+    fn payment(&self, currencies: &Currencies) -> Result<Record<'a>, Box<Fault>> {
         let origin = self.origin()?;
         let payment_id = self.needed(Field::PaymentId)?;
         let account = self.needed_player()?;
@@ -279,9 +296,9 @@ impl<'a> Members<'a> {
         let balance_after = self.words(Field::BalanceAfter)?;
 
         let Some(kind) = PaymentKind::from_name(&kind) else {
-            return Err(Bad::new(
-                Cause::UnknownKind,
+            return Err(Fault::of(
                 Field::Kind,
+                Cause::UnknownKind,
                 "is not deposit, withdrawal or adjustment",
             ));
         };
@@ -289,12 +306,12 @@ impl<'a> Members<'a> {
             None | Some("confirmed") => false,
             Some("reversed") => true,
             Some(_) => {
-                return Err(Bad::new(Cause::UnknownKind, Field::Status, "is not confirmed or reversed"));
+                return Err(Fault::of(Field::Status, Cause::UnknownKind, "is not confirmed or reversed"));
             }
         };
         self.supported()?;
         let currency = currency(&code, currencies)?;
-        Ok(Payment {
+        Ok(Record::Payment(Payment {
             origin,
             payment_id,
             account,
@@ -305,12 +322,12 @@ impl<'a> Members<'a> {
             reversed,
             payment_instrument,
             balance_after: balance(balance_after, currency)?,
-        })
+        }))
     }
 
-    fn game(&self) -> Result<Game<'a>, Bad> {
-        let missing = || Bad::malformed(Field::RtpTheoretical, MISSING);
-        let game = Game {
+    fn game(&self) -> Result<Record<'a>, Box<Fault>> {
+        let missing = || Fault::malformed(Field::RtpTheoretical, MISSING);
+        let game = Record::Game(Game {
             origin: self.origin()?,
             game: self.needed(Field::Game)?,
             effective_from_ms: self.effective_from()?,
@@ -319,12 +336,12 @@ impl<'a> Members<'a> {
             volatility: self.rate(Field::Volatility)?,
             payout_max: self.rate(Field::PayoutMax)?,
             result_due_ms: self.integer(Field::ResultDueMs, RESULT_DUE_MS_MAX)?.map(|ms| ms as u64),
-        };
+        });
         self.supported()?;
         Ok(game)
     }
 
-    fn account(&self, currencies: &Currencies) -> Result<Account<'a>, Bad> {
+    fn account(&self, currencies: &Currencies) -> Result<Record<'a>, Box<Fault>> {
         let origin = self.origin()?;
         let account = self.needed_player()?;
         let effective_from_ms = self.effective_from()?;
@@ -333,7 +350,7 @@ impl<'a> Members<'a> {
         let tier = self.text(Field::Tier)?;
 
         self.supported()?;
-        Ok(Account {
+        Ok(Record::Account(Account {
             // A player is the tenant's, whoever provides the games.
             origin: Origin { provider: Cow::Borrowed(UNSAID), ..origin },
             account,
@@ -341,27 +358,37 @@ impl<'a> Members<'a> {
             currency: currency(&code, currencies)?,
             partner,
             tier,
-        })
+        }))
     }
+}
+
+/// The one fault of a record that is sound as it is spelt, so that its content is what identifies it.
+#[cold]
+fn unstaked(wager: &Record<'_>) -> Box<Fault> {
+    let mut content = Vec::new();
+    wager.canonical(&mut content);
+    let mut fault = Fault::of(Field::Stake, Cause::StakeNotPositive, "is zero, and this is no free round");
+    fault.digest = digest(&content);
+    fault
 }
 
 const NO_MONEY: &str = "is not spelt as money of its currency";
 
 #[inline]
-fn currency(code: &str, currencies: &Currencies) -> Result<Currency, Bad> {
-    currencies.get(code).ok_or_else(|| Bad::new(Cause::UnknownCurrency, Field::Currency, "is not known"))
+fn currency(code: &str, currencies: &Currencies) -> Result<Currency, Box<Fault>> {
+    currencies.get(code).ok_or_else(|| Fault::of(Field::Currency, Cause::UnknownCurrency, "is not known"))
 }
 
 /// Money of a known currency.
 #[inline]
-fn minor(field: Field, text: &str, currency: Currency, allow_negative: bool) -> Result<i64, Bad> {
+fn minor(field: Field, text: &str, currency: Currency, allow_negative: bool) -> Result<i64, Box<Fault>> {
     parse_minor(text, currency.exponent(), allow_negative)
-        .ok_or_else(|| Bad::new(Cause::BadAmount, field, NO_MONEY))
+        .ok_or_else(|| Fault::of(field, Cause::BadAmount, NO_MONEY))
 }
 
 /// What the provider says the player has left.
 #[inline]
-fn balance(text: Option<Text<'_>>, currency: Currency) -> Result<Option<i64>, Bad> {
+fn balance(text: Option<Text<'_>>, currency: Currency) -> Result<Option<i64>, Box<Fault>> {
     text.map(|text| minor(Field::BalanceAfter, &text, currency, true)).transpose()
 }
 
@@ -372,12 +399,12 @@ fn quantity(
     text: Option<Text<'_>>,
     currency: Option<Currency>,
     allow_negative: bool,
-) -> Result<Option<Quantity>, Bad> {
+) -> Result<Option<Quantity>, Box<Fault>> {
     let Some(text) = text else { return Ok(None) };
     let fits = |quantity: &Quantity| currency.is_none_or(|known| quantity.minor(known.exponent()).is_some());
     match parse_quantity(&text, allow_negative).filter(fits) {
         Some(quantity) => Ok(Some(quantity)),
-        None => Err(Bad::new(Cause::BadAmount, field, NO_MONEY)),
+        None => Err(Fault::of(field, Cause::BadAmount, NO_MONEY)),
     }
 }
 
@@ -676,10 +703,10 @@ mod tests {
         let deep = format!(r#"{{"x":{}"#, "[".repeat(10_000));
         let sound = r#"{"game":"g","rtp_theoretical":"1""#;
         for (line, detail) in [
-            (b"\xff".to_vec(), "not UTF-8 from byte 0"),
+            (b"\xff".to_vec(), "not UTF-8 at byte 0"),
             (
                 format!("{sound},\"x\":\"").into_bytes().into_iter().chain(*b"\xc3\x28\"}").collect(),
-                "not UTF-8 from byte 39",
+                "not UTF-8 at byte 39",
             ),
             (deep.into_bytes(), "no value at byte 10005"),
             (format!("{sound},\"x\":\"\\udc00\"}}").into_bytes(), "a wrong escape before at byte 46"),
