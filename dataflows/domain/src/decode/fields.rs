@@ -119,7 +119,7 @@ const fn set(fields: &[Field]) -> u64 {
 }
 
 /// The fields known in a topic.
-const fn known(topic: Topic) -> u64 {
+pub(super) const fn known(topic: Topic) -> u64 {
     use Field::*;
     let own = match topic {
         Topic::Wagers => set(&[
