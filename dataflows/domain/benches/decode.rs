@@ -2,7 +2,13 @@
 //! (no check on money, currency, range or repetition among them).
 //!
 //! `cargo bench -p gyre-domain --bench decode [-- ROUNDS]`: the best round counts, nanoseconds per line.
-#![allow(clippy::print_stdout)]
+// A bench is of the world: it looks at the clock and prints.
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types
+)]
 
 use std::borrow::Cow;
 use std::hint::black_box;

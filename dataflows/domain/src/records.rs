@@ -8,6 +8,7 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 use crate::currency::Currency;
+use crate::decode::plain;
 use crate::money::{Quantity, push_decimal};
 
 /// What `tenant`, `provider` and `outcome_id` are unless said.
@@ -515,6 +516,8 @@ struct Object<'o> {
 
 impl<'o> Object<'o> {
     fn open(out: &'o mut Vec<u8>, form: Form) -> Self {
+        // Room for most records at once.
+        out.reserve(256);
         Self { out, form, before: b'{' }
     }
 
@@ -560,13 +563,11 @@ impl<'o> Object<'o> {
 
     fn text(&mut self, name: &'static str, text: &str) {
         self.name(name);
-        if text.bytes().any(|b| b < b' ' || b == b'"' || b == b'\\') {
+        if plain(text.as_bytes()) == text.len() {
+            self.quoted(|out| out.extend_from_slice(text.as_bytes()));
+        } else {
             // Writing to a vector does not fail.
             let _ = serde_json::to_writer(&mut *self.out, text);
-        } else {
-            self.out.push(b'"');
-            self.out.extend_from_slice(text.as_bytes());
-            self.out.push(b'"');
         }
     }
 

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::TEXT_BYTES_MAX;
 use super::json::{self, Syntax, Value, unescape};
+use super::{Fault, TEXT_BYTES_MAX};
 use crate::cause::Cause;
 use crate::money::Decimal9;
 use crate::records::{Origin, Text, Topic, UNSAID};
@@ -119,7 +119,7 @@ const fn set(fields: &[Field]) -> u64 {
 }
 
 /// The fields known in a topic.
-const fn known(topic: Topic) -> u64 {
+pub(super) const fn known(topic: Topic) -> u64 {
     use Field::*;
     let own = match topic {
         Topic::Wagers => set(&[
@@ -176,26 +176,6 @@ pub(super) struct Members<'a> {
     pub(super) unknown: Vec<Cow<'a, str>>,
 }
 
-/// What is wrong with a field.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Bad {
-    pub(super) cause: Cause,
-    pub(super) field: Field,
-    pub(super) what: &'static str,
-}
-
-impl Bad {
-    #[cold]
-    pub(super) fn new(cause: Cause, field: Field, what: &'static str) -> Self {
-        Self { cause, field, what }
-    }
-
-    #[cold]
-    pub(super) fn malformed(field: Field, what: &'static str) -> Self {
-        Self::new(Cause::Malformed, field, what)
-    }
-}
-
 pub(super) const MISSING: &str = "is missing";
 const NO_TEXT: &str = "is not a text of 1 to 128 bytes";
 const NO_STRING: &str = "is not a string";
@@ -205,16 +185,18 @@ impl<'a> Members<'a> {
         Self { values: [Value::Absent; FIELDS.len()], seen: 0, present: 0, repeated: 0, unknown: Vec::new() }
     }
 
-    /// Reads a line of a topic; an error says what is wrong with it as JSON.
+    /// Reads a line of a topic into these members; a line that is no object leaves none.
     #[inline]
-    pub(super) fn read(topic: Topic, line: &'a [u8]) -> Result<Self, String> {
-        let line = std::str::from_utf8(line)
-            .map_err(|error| format!("not UTF-8 from byte {}", error.valid_up_to()))?;
+    pub(super) fn read(&mut self, topic: Topic, line: &'a [u8]) -> Result<(), Box<Fault>> {
         let known = known(topic);
-        let mut members = Self::new();
-        json::object(line, |name, value| members.take(known, name, value))
-            .map_err(|(what, at)| format!("{what} at byte {at}"))?;
-        Ok(members)
+        let read = match std::str::from_utf8(line) {
+            Ok(line) => json::object(line, |name, value| self.take(known, name, value)),
+            Err(error) => Err(("not UTF-8", error.valid_up_to())),
+        };
+        read.map_err(|(what, at)| {
+            *self = Self::new();
+            Fault::new(Cause::Malformed, format!("{what} at byte {at}"))
+        })
     }
 
     /// Takes a member down under its field, where that is one of the `known`.
@@ -247,85 +229,89 @@ impl<'a> Members<'a> {
 
     /// A text of 1 to 128 bytes.
     #[inline]
-    pub(super) fn text(&self, field: Field) -> Result<Option<Text<'a>>, Bad> {
+    pub(super) fn text(&self, field: Field) -> Result<Option<Text<'a>>, Box<Fault>> {
         match self.value(field) {
             Value::Absent => Ok(None),
             Value::Text(text) if matches!(text.len(), 1..=TEXT_BYTES_MAX) => Ok(Some(Cow::Borrowed(text))),
             Value::Escaped(quoted) => match unescape(quoted) {
                 Some(text) if matches!(text.len(), 1..=TEXT_BYTES_MAX) => Ok(Some(Cow::Owned(text))),
-                _ => Err(Bad::malformed(field, NO_TEXT)),
+                _ => Err(Fault::malformed(field, NO_TEXT)),
             },
-            _ => Err(Bad::malformed(field, NO_TEXT)),
+            _ => Err(Fault::malformed(field, NO_TEXT)),
         }
     }
 
     /// A text of 1 to 128 bytes that must be there.
     #[inline]
-    pub(super) fn needed(&self, field: Field) -> Result<Text<'a>, Bad> {
-        self.text(field)?.ok_or_else(|| Bad::malformed(field, MISSING))
+    pub(super) fn needed(&self, field: Field) -> Result<Text<'a>, Box<Fault>> {
+        self.text(field)?.ok_or_else(|| Fault::malformed(field, MISSING))
     }
 
     /// A player's account: those with `@` are the house's own.
     #[inline]
-    pub(super) fn player(&self) -> Result<Option<Text<'a>>, Bad> {
+    pub(super) fn player(&self) -> Result<Option<Text<'a>>, Box<Fault>> {
         let account = self.text(Field::Account)?;
         match &account {
-            Some(text) if text.starts_with('@') => Err(Bad::malformed(Field::Account, "is a system account")),
+            Some(text) if text.starts_with('@') => {
+                Err(Fault::malformed(Field::Account, "is a system account"))
+            }
             _ => Ok(account),
         }
     }
 
     #[inline]
-    pub(super) fn needed_player(&self) -> Result<Text<'a>, Bad> {
-        self.player()?.ok_or_else(|| Bad::malformed(Field::Account, MISSING))
+    pub(super) fn needed_player(&self) -> Result<Text<'a>, Box<Fault>> {
+        self.player()?.ok_or_else(|| Fault::malformed(Field::Account, MISSING))
     }
 
     /// A string of any length, judged later.
     #[inline]
-    pub(super) fn words(&self, field: Field) -> Result<Option<Text<'a>>, Bad> {
+    pub(super) fn words(&self, field: Field) -> Result<Option<Text<'a>>, Box<Fault>> {
         match self.value(field) {
             Value::Absent => Ok(None),
             Value::Text(text) => Ok(Some(Cow::Borrowed(text))),
             Value::Escaped(quoted) => match unescape(quoted) {
                 Some(text) => Ok(Some(Cow::Owned(text))),
-                None => Err(Bad::malformed(field, NO_STRING)),
+                None => Err(Fault::malformed(field, NO_STRING)),
             },
-            _ => Err(Bad::malformed(field, NO_STRING)),
+            _ => Err(Fault::malformed(field, NO_STRING)),
         }
     }
 
     #[inline]
-    pub(super) fn needed_words(&self, field: Field) -> Result<Text<'a>, Bad> {
-        self.words(field)?.ok_or_else(|| Bad::malformed(field, MISSING))
+    pub(super) fn needed_words(&self, field: Field) -> Result<Text<'a>, Box<Fault>> {
+        self.words(field)?.ok_or_else(|| Fault::malformed(field, MISSING))
     }
 
     /// An integer from 0 to `max`.
     #[inline]
-    pub(super) fn integer(&self, field: Field, max: i64) -> Result<Option<i64>, Bad> {
+    pub(super) fn integer(&self, field: Field, max: i64) -> Result<Option<i64>, Box<Fault>> {
         match self.value(field) {
             Value::Absent => Ok(None),
             Value::Integer(integer) if (0..=max).contains(&integer) => Ok(Some(integer)),
-            _ => Err(Bad::malformed(field, "is not an integer in range")),
+            _ => Err(Fault::malformed(field, "is not an integer in range")),
         }
     }
 
     /// A time on the wire.
     #[inline]
-    pub(super) fn time(&self, field: Field) -> Result<Option<u64>, Bad> {
+    pub(super) fn time(&self, field: Field) -> Result<Option<u64>, Box<Fault>> {
         match self.value(field) {
             Value::Absent => Ok(None),
             Value::Integer(ms) if (FIRST_MS..END_MS).contains(&(ms as u64)) => Ok(Some(ms as u64)),
-            _ => Err(Bad::malformed(field, "is not a time from 2000 to before 2100 in integer milliseconds")),
+            _ => {
+                Err(Fault::malformed(field, "is not a time from 2000 to before 2100 in integer milliseconds"))
+            }
         }
     }
 
     #[inline]
-    pub(super) fn needed_time(&self, field: Field) -> Result<u64, Bad> {
-        self.time(field)?.ok_or_else(|| Bad::malformed(field, MISSING))
+    pub(super) fn needed_time(&self, field: Field) -> Result<u64, Box<Fault>> {
+        self.time(field)?.ok_or_else(|| Fault::malformed(field, MISSING))
     }
 
     /// When a reference row comes into force: 0, unless said, is from the beginning.
-    pub(super) fn effective_from(&self) -> Result<u64, Bad> {
+    pub(super) fn effective_from(&self) -> Result<u64, Box<Fault>> {
         match self.value(Field::EffectiveFromMs) {
             Value::Integer(0) => Ok(0),
             _ => Ok(self.time(Field::EffectiveFromMs)?.unwrap_or(0)),
@@ -333,31 +319,32 @@ impl<'a> Members<'a> {
     }
 
     #[inline]
-    pub(super) fn flag(&self, field: Field) -> Result<bool, Bad> {
+    pub(super) fn flag(&self, field: Field) -> Result<bool, Box<Fault>> {
         match self.value(field) {
             Value::Absent => Ok(false),
             Value::Bool(flag) => Ok(flag),
-            _ => Err(Bad::malformed(field, "is not true or false")),
+            _ => Err(Fault::malformed(field, "is not true or false")),
         }
     }
 
     /// A decimal of a reference row, which keeps its spelling.
-    pub(super) fn rate(&self, field: Field) -> Result<Option<Text<'a>>, Bad> {
+    pub(super) fn rate(&self, field: Field) -> Result<Option<Text<'a>>, Box<Fault>> {
         let text = self.text(field)?;
         match &text {
-            Some(rate) if Decimal9::parse(rate).is_none() => {
-                Err(Bad::malformed(field, "is not a decimal of at most 9 digits on either side of its point"))
-            }
+            Some(rate) if Decimal9::parse(rate).is_none() => Err(Fault::malformed(
+                field,
+                "is not a decimal of at most 9 digits on either side of its point",
+            )),
             _ => Ok(text),
         }
     }
 
     /// What every record carries; and no known field twice.
     #[inline]
-    pub(super) fn origin(&self) -> Result<Origin<'a>, Bad> {
+    pub(super) fn origin(&self) -> Result<Origin<'a>, Box<Fault>> {
         if self.repeated != 0 {
             let &(field, _) = FIELDS.get(self.repeated.trailing_zeros() as usize).unwrap_or(&FIELDS[0]);
-            return Err(Bad::malformed(field, "is there twice"));
+            return Err(Fault::malformed(field, "is there twice"));
         }
         Ok(Origin {
             tenant: self.text(Field::Tenant)?.unwrap_or(Cow::Borrowed(UNSAID)),
@@ -369,12 +356,12 @@ impl<'a> Members<'a> {
 
     /// Whether nothing reserved is asked for.
     #[inline]
-    pub(super) fn supported(&self) -> Result<(), Bad> {
+    pub(super) fn supported(&self) -> Result<(), Box<Fault>> {
         if self.present & const { set(&RESERVED) } == 0 {
             return Ok(());
         }
         let field = RESERVED.into_iter().find(|field| self.present & field.bit() != 0).unwrap_or(Field::Bet);
-        Err(Bad::new(Cause::UnsupportedField, field, "cannot be booked yet"))
+        Err(Fault::of(field, Cause::UnsupportedField, "cannot be booked yet"))
     }
 }
 

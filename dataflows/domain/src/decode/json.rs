@@ -260,7 +260,7 @@ impl<'a> Reader<'a> {
 /// How many bytes from here on are a text's own: neither its end, nor an escape, nor a control character. Eight at a
 /// time; of what a subtraction borrows, only bytes behind the first find can be wrong.
 #[inline]
-fn plain(bytes: &[u8]) -> usize {
+pub(crate) fn plain(bytes: &[u8]) -> usize {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGHS: u64 = ONES << 7;
     let mut len = 0;
