@@ -8,6 +8,8 @@
 //! | [`cli`] | commands, flags, help |
 //! | [`config`] | the config file: all its faults in one pass |
 //! | [`lines`] | input files, plain or compressed, in blocks of lines |
+//! | [`sequencer`] | files become steps, each line with its tick |
+//! | [`replay`] | files through the dataflow into files |
 //! | [`sink`] | final states and change logs, all or nothing |
 //! | [`interrupt`] | Ctrl-C leaves nothing behind |
 //! | [`progress`] | how far a run is |
@@ -21,6 +23,8 @@ pub mod error;
 pub mod interrupt;
 pub mod lines;
 pub mod progress;
+pub mod replay;
+pub mod sequencer;
 pub mod sink;
 pub mod summary;
 pub mod table;

@@ -11,7 +11,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     cli::main(Commands {
-        replay: |_, _, _| Err(Error::bug("replay is not part of this build")),
+        replay: gyre::replay::run,
         generate: |_, _| Err(Error::bug("generate is not part of this build")),
     })
 }

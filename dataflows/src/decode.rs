@@ -179,6 +179,23 @@ impl Batch {
         &self.lines[start as usize..end as usize]
     }
 
+    /// How many records it holds, sound or not.
+    pub fn records(&self) -> usize {
+        self.heads.len() + self.unsound.len()
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_void(&self) -> bool {
+        self.records() == 0
+    }
+
+    /// The same records, admitted at one tick: reference rows of a replay, which come before its first tick.
+    pub fn at(mut self, tick: Tick) -> Self {
+        self.heads.iter_mut().for_each(|head| head.admitted = tick);
+        self.unsound.iter_mut().for_each(|unsound| unsound.admitted = tick);
+        self
+    }
+
     /// Takes the rejects out.
     pub fn take_unsound(&mut self) -> UnsoundBatch {
         UnsoundBatch { worker: self.worker, coarse: self.coarse, records: std::mem::take(&mut self.unsound) }

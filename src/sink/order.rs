@@ -8,40 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::error::{Error, Result};
 
-/// What Gyre writes: each is `<name>.jsonl` and, on request, `<name>.changes.jsonl`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Output {
-    /// What every account holds.
-    Balances,
-    /// What every game paid back.
-    Rtp,
-    /// What became of every wager.
-    WagerStates,
-    /// What was set aside.
-    Rejects,
-    /// What a person should look at.
-    Anomalies,
-    /// Every leg of every entry.
-    Postings,
-}
-
-impl Output {
-    /// All of them.
-    pub const ALL: [Output; 6] =
-        [Self::Balances, Self::Rtp, Self::WagerStates, Self::Rejects, Self::Anomalies, Self::Postings];
-
-    /// The output's name, as its files begin.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Balances => "balances",
-            Self::Rtp => "rtp",
-            Self::WagerStates => "wager_states",
-            Self::Rejects => "rejects",
-            Self::Anomalies => "anomalies",
-            Self::Postings => "postings",
-        }
-    }
-}
+pub use gyre_dataflows::rows::Output;
 
 /// The fields by which rows of `output` are told apart and sorted, in this order.
 fn key_fields(output: Output) -> &'static [&'static str] {
@@ -51,7 +18,7 @@ fn key_fields(output: Output) -> &'static [&'static str] {
         Output::WagerStates => &["tenant", "provider", "wager_id"],
         Output::Rejects => &["topic", "tenant", "provider", "id", "cause", "digest"],
         Output::Anomalies => &["kind", "tenant", "subject"],
-        Output::Postings => &["entry", "leg"],
+        Output::Postings => &["tenant", "entry", "leg"],
     }
 }
 

@@ -262,14 +262,11 @@ impl Wagers {
     fn head_of_wager(&self, wager: &Wager<'_>) -> Head {
         let (tenant, provider) = (&*wager.origin.tenant, &*wager.origin.provider);
         let keys = &self.settings.keys;
-        Head {
-            account: keys.of(&[tenant, &wager.account, wager.currency.code()]),
-            game: keys.of(&[tenant, provider, &wager.game]),
-            at_ms: wager.at_ms,
-            amount: wager.stake,
-            currency: Some(wager.currency),
-            ..Head::blank(Kind::Wager)
-        }
+        let mut head = Head::blank(Kind::Wager);
+        head.account = keys.of(&[tenant, &wager.account, wager.currency.code()]);
+        head.game = keys.of(&[tenant, provider, &wager.game]);
+        (head.at_ms, head.amount, head.currency) = (wager.at_ms, wager.stake, Some(wager.currency));
+        head
     }
 
     /// What a simple key tells.
@@ -595,12 +592,9 @@ pub(super) fn write(row: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 
 fn head_of_settle(settle: &Outcome<'_>) -> Head {
     let minor = settle.payout.zip(settle.currency).and_then(|(payout, currency)| payout.minor(currency.exponent()));
-    Head {
-        at_ms: settle.at_ms,
-        amount: minor.unwrap_or_default(),
-        currency: settle.currency,
-        ..Head::blank(Kind::Settle)
-    }
+    let mut head = Head::blank(Kind::Settle);
+    (head.at_ms, head.amount, head.currency) = (settle.at_ms, minor.unwrap_or_default(), settle.currency);
+    head
 }
 
 impl Fold for Wagers {

@@ -1,0 +1,334 @@
+//! `gyre replay`: a folder of streams goes through the dataflow, and its books are written.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use gyre_dataflows::decode::{Batch, Decoder};
+use gyre_dataflows::graph::{self, Settings};
+use gyre_dataflows::keys::JobKey;
+use gyre_dataflows::rows::records::Places;
+use gyre_dataflows::rows::{AnomalyKind, Output, Rows, Wanted};
+use gyre_dataflows::seams::{Counts, Reading};
+use gyre_dataflows::Tick;
+use gyre_domain::cause::Cause;
+use gyre_domain::currency::Currencies;
+use gyre_domain::records::Topic;
+use gyre_domain::rules::Rules;
+use gyre_domain::time::GamingDays;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::operator::Operator;
+use timely::dataflow::operators::{Input, Probe};
+use timely::dataflow::{ProbeHandle, StreamVec};
+use timely::worker::Worker;
+
+use crate::cli::{ReplayArgs, Session};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::lines;
+use crate::progress::Progress;
+use crate::sequencer::{Counted, Next, Sequencer};
+use crate::sink::{ChangeLog, FinalFile, OutputFolder, RunWriter};
+use crate::summary::Summary;
+
+/// How long an idle worker sleeps at most.
+const PARK: Duration = Duration::from_micros(500);
+
+/// Runs the command.
+///
+/// # Errors
+/// Exit 2 for a folder that holds no streams; exit 3 for files that cannot be read or written.
+pub fn run(args: &ReplayArgs, config: &Config, session: &Session) -> Result<Summary> {
+    let started = Instant::now();
+    let inputs = lines::find(&args.input)?;
+    let workers = args.workers();
+    let rules = &config.rules;
+    let wanted = Wanted { changes: args.changes, postings: config.postings };
+    let settings = settings(rules, workers, wanted, random_key()?)?;
+    let decoder = Decoder { currencies: Arc::new(currencies(rules)?), keys: settings.keys, workers };
+    let (sequencer, meters) = Sequencer::open(&inputs, decoder, rules.clone(), args.changes)?;
+    let folder = session.open_output(&args.output())?;
+    let progress = Progress::start(meters, session.lang);
+    let job = Arc::new(Job {
+        records_shown: progress.records(),
+        reader: Reader::new(&folder, wanted, workers)?,
+        sequencer,
+        settings,
+    });
+    let ran = run_workers(&job);
+    progress.finish();
+    ran?;
+    let counted = job.sequencer.finish()?;
+    let job = Arc::into_inner(job).ok_or_else(|| Error::bug("a worker outlived the run"))?;
+    let counts = job.reader.finish()?;
+    let mut summary = summarise(&counted, &counts);
+    summary.measure(started.elapsed());
+    folder.write("summary.json", &summary.to_json()?)?;
+    folder.commit()?;
+    Ok(summary)
+}
+
+fn random_key() -> Result<JobKey> {
+    let mut secret = [0; 16];
+    getrandom::fill(&mut secret)
+        .map_err(|error| Error::bug(format!("the system gives no random bytes: {error}")))?;
+    Ok(JobKey::new(&secret))
+}
+
+fn currencies(rules: &Rules) -> Result<Currencies> {
+    rules
+        .currencies
+        .iter()
+        .try_fold(Currencies::default(), |known, (code, exponent)| known.with(code, *exponent))
+        .map_err(Error::bug)
+}
+
+/// What the stages go by, from the rules.
+fn settings(rules: &Rules, workers: usize, wanted: Wanted, keys: JobKey) -> Result<Settings> {
+    let gaming_days = GamingDays::in_zone(&rules.gaming_day_zone).ok_or_else(|| {
+        Error::bug(format!("the config was read though there is no time zone `{}`", rules.gaming_day_zone))
+    })?;
+    Ok(Settings {
+        keys,
+        workers,
+        wanted,
+        places: Places::Files,
+        rest_at_end: true,
+        exact_tick_ms: wanted.changes.then_some(rules.tick_ms),
+        horizon_ms: rules.horizon_ms,
+        horizon_open_ms: rules.horizon_open_ms,
+        skew_ms_max: rules.skew_ms_max,
+        result_due_ms: rules.result_due_ms,
+        gaming_days,
+        rtp_band_z: rules.rtp_band_z,
+        velocity_window_ms: rules.velocity_window_ms,
+        velocity_wagers_max: u32::try_from(rules.velocity_wagers_max).unwrap_or(u32::MAX),
+        spike_score_max: rules.spike_score_max,
+        spike_wagers_min: usize::try_from(rules.spike_wagers_min).unwrap_or(usize::MAX),
+    })
+}
+
+/// What all workers share.
+struct Job {
+    sequencer: Sequencer,
+    reader: Reader,
+    settings: Settings,
+    records_shown: Arc<std::sync::atomic::AtomicU64>,
+}
+
+fn run_workers(job: &Arc<Job>) -> Result<()> {
+    let shared = Arc::clone(job);
+    let config = timely::Config::process(job.settings.workers);
+    let guards = timely::execute(config, move |worker| run_worker(worker, &shared)).map_err(Error::bug)?;
+    for outcome in guards.join() {
+        outcome.map_err(|panic| Error::bug(format!("a worker ended by itself: {panic}")))?;
+    }
+    job.reader.failed()
+}
+
+/// Feeds the worker its steps, one ahead of what it has worked, until there are no more.
+fn run_worker(worker: &mut Worker, job: &Arc<Job>) {
+    let index = worker.index();
+    let probe = ProbeHandle::new();
+    let (mut input, dataflow) = {
+        let shared = Arc::clone(job);
+        let dataflow = worker.next_dataflow_index();
+        let input = worker.dataflow(|scope| {
+            let (input, batches) = scope.new_input::<Vec<Batch>>();
+            let readings = graph::build(batches, &shared.settings);
+            read(readings, shared, index).probe_with(&probe);
+            input
+        });
+        (input, dataflow)
+    };
+    let mut fed = 0;
+    loop {
+        if job.reader.has_failed() {
+            drop(input);
+            worker.drop_dataflow(dataflow);
+            return;
+        }
+        match job.sequencer.next(index) {
+            Next::Step(mut step) => {
+                let records: usize = step.batches.iter().map(Batch::records).sum();
+                job.records_shown.fetch_add(records as u64, Ordering::Relaxed);
+                input.send_batch(&mut step.batches);
+                input.advance_to(step.complete_before);
+                input.flush();
+                let waited = std::mem::replace(&mut fed, step.complete_before);
+                while probe.less_than(&waited) && !job.reader.has_failed() {
+                    if !job.sequencer.work_ahead() || worker.peers() > 1 {
+                        worker.step_or_park(Some(PARK));
+                    } else {
+                        worker.step();
+                    }
+                }
+            }
+            Next::Worked => {
+                worker.step();
+            }
+            Next::Wait => {
+                worker.step_or_park(Some(PARK));
+            }
+            Next::End => break,
+        }
+    }
+    drop(input);
+    while !probe.done() && !job.reader.has_failed() {
+        worker.step_or_park(Some(PARK));
+    }
+    if job.reader.has_failed() {
+        worker.drop_dataflow(dataflow);
+    }
+}
+
+/// The end of the dataflow: what it tells goes to the files.
+fn read<'s>(readings: StreamVec<'s, Tick, Reading>, job: Arc<Job>, index: usize) -> StreamVec<'s, Tick, ()> {
+    readings.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "write outputs", move |_, _| {
+        let mut through = 0;
+        move |(input, frontier), _output| {
+            let mut outcome = Ok(());
+            input.for_each(|_, readings| {
+                for reading in readings.drain(..) {
+                    if outcome.is_ok() {
+                        outcome = job.reader.take(index, &reading);
+                    }
+                }
+            });
+            let frontier = frontier.frontier().first().copied().unwrap_or(Tick::MAX);
+            if outcome.is_ok() && frontier > through {
+                through = frontier;
+                outcome = job.reader.close_through(index, frontier - 1);
+            }
+            if let Err(error) = outcome {
+                job.reader.fail(error);
+            }
+        }
+    })
+}
+
+/// Takes what the workers tell and writes it.
+struct Reader {
+    finals: Vec<(Output, FinalFile)>,
+    changes: Vec<(Output, ChangeLog)>,
+    /// By worker: its sorted runs, and its counts.
+    workers: Vec<Mutex<Told>>,
+    failed: AtomicBool,
+    failure: Mutex<Option<Error>>,
+}
+
+#[derive(Default)]
+struct Told {
+    runs: Vec<(Output, RunWriter)>,
+    counts: Counts,
+}
+
+impl Reader {
+    fn new(folder: &OutputFolder, wanted: Wanted, workers: usize) -> Result<Self> {
+        let outputs = || Output::ALL.into_iter().filter(|output| wanted.postings || *output != Output::Postings);
+        let finals = outputs().map(|output| Ok((output, FinalFile::new(folder, output)?))).collect::<Result<_>>()?;
+        let logs = outputs().filter(|_| wanted.changes);
+        let changes = logs.map(|output| Ok((output, ChangeLog::new(folder, output, workers)?))).collect::<Result<_>>()?;
+        Ok(Self {
+            finals,
+            changes,
+            workers: std::iter::repeat_with(Mutex::default).take(workers).collect(),
+            failed: AtomicBool::new(false),
+            failure: Mutex::new(None),
+        })
+    }
+
+    fn take(&self, worker: usize, reading: &Reading) -> Result<()> {
+        let mut told = self.workers[worker].lock().unwrap_or_else(PoisonError::into_inner);
+        told.counts.add(&reading.counts);
+        for (head, row) in reading.changes.iter() {
+            if let Some((_, log)) = self.changes.iter().find(|(output, _)| *output == head.output) {
+                log.push(head.tick, row, head.diff)?;
+            }
+        }
+        for (head, row) in reading.rest.loose.iter() {
+            self.final_file(head.output)?.loose(row)?;
+        }
+        self.write_runs(&mut told, &reading.rest.sorted)
+    }
+
+    fn write_runs(&self, told: &mut Told, rows: &Rows) -> Result<()> {
+        for (head, row) in rows.iter() {
+            let at = match told.runs.iter().position(|(output, _)| *output == head.output) {
+                Some(at) => at,
+                None => {
+                    told.runs.push((head.output, self.final_file(head.output)?.run()?));
+                    told.runs.len() - 1
+                }
+            };
+            told.runs[at].1.row(row)?;
+        }
+        Ok(())
+    }
+
+    fn final_file(&self, output: Output) -> Result<&FinalFile> {
+        let found = self.finals.iter().find(|(other, _)| *other == output).map(|(_, file)| file);
+        found.ok_or_else(|| Error::bug(format!("rows of {} were told though nobody wants them", output.name())))
+    }
+
+    fn close_through(&self, worker: usize, tick: Tick) -> Result<()> {
+        self.changes.iter().try_for_each(|(_, log)| log.close_through(worker, tick))
+    }
+
+    fn fail(&self, error: Error) {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.failed.store(true, Ordering::Release);
+    }
+
+    fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
+    fn failed(&self) -> Result<()> {
+        match self.failure.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends all files; gives what was counted.
+    fn finish(self) -> Result<Counts> {
+        let mut counts = Counts::default();
+        for told in self.workers {
+            let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
+            counts.add(&told.counts);
+            told.runs.into_iter().try_for_each(|(_, run)| run.finish())?;
+        }
+        self.finals.into_iter().try_for_each(|(_, file)| file.finish())?;
+        self.changes.into_iter().try_for_each(|(_, log)| log.finish())?;
+        Ok(counts)
+    }
+}
+
+fn summarise(counted: &Counted, counts: &Counts) -> Summary {
+    let count = |number: i64| u64::try_from(number).unwrap_or_default();
+    let topics = Topic::ALL.iter().zip(counted.records);
+    let rejects = Cause::ALL.iter().zip(counts.rejects).filter(|(_, number)| *number != 0);
+    let anomalies = AnomalyKind::ALL.iter().zip(counts.anomalies).filter(|(_, number)| *number != 0);
+    Summary {
+        records: topics.map(|(topic, number)| (topic.name().to_owned(), number)).collect(),
+        duplicates: count(counts.duplicates),
+        rejects: rejects.map(|(cause, number)| (cause.name().to_owned(), count(number))).collect(),
+        anomalies: anomalies.map(|(kind, number)| (kind.name().to_owned(), count(number))).collect(),
+        settled: count(counts.settled),
+        open: count(counts.open),
+        cancelled: count(counts.cancelled),
+        tombstones: count(counts.tombstones),
+        imbalance: counts
+            .imbalance
+            .iter()
+            .map(|(currency, sum)| (currency.code().to_owned(), sum.to_string()))
+            .collect(),
+        unknown_fields: counted.unknown.iter().map(|(name, times)| (name.to_owned(), times)).collect(),
+        blank_lines: counted.blank,
+        first_tick: counted.ticks.map(|(first, _)| first),
+        last_tick: counted.ticks.map(|(_, last)| last),
+        ..Summary::default()
+    }
+}
