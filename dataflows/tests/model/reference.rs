@@ -1,0 +1,291 @@
+//! What the books must be, computed the slow and plain way from the lines alone.
+//!
+//! ```text
+//! lines ─▶ wire: read, judge alone ─▶ admission: clock, skew, horizon ─▶ facts (equal copies merged)
+//!                                                                          │
+//!          rows ◀─ anomalies ◀─ rtp ◀─ ledger ◀─ lives of wagers, payments ◀┘
+//! ```
+//! Nothing here shares a line with the product: text is read with `serde_json::Value`, state is a
+//! `BTreeMap`, and everything is computed afresh from the whole history. Forgetting is not modelled;
+//! [`within_law`] says whether a history is one on which forgetting cannot show.
+
+mod admission;
+mod anomalies;
+mod ledger;
+mod life;
+mod money;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod wire;
+mod zone;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+pub use rows::{differences, line};
+pub use wire::{Line, Topic, read};
+
+use life::{Life, References};
+use rows::{Cause, Rejects};
+use wire::Fact;
+
+/// A day in milliseconds.
+pub const DAY_MS: i64 = 86_400_000;
+
+/// The lines of each file, without their terminators.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Streams {
+    pub wagers: Vec<Vec<u8>>,
+    pub outcomes: Vec<Vec<u8>>,
+    pub payments: Vec<Vec<u8>>,
+    pub games: Vec<Vec<u8>>,
+    pub accounts: Vec<Vec<u8>>,
+}
+
+impl Streams {
+    /// The lines of one topic.
+    pub fn of(&self, topic: Topic) -> &Vec<Vec<u8>> {
+        match topic {
+            Topic::Wagers => &self.wagers,
+            Topic::Outcomes => &self.outcomes,
+            Topic::Payments => &self.payments,
+            Topic::Games => &self.games,
+            Topic::Accounts => &self.accounts,
+        }
+    }
+
+    /// The lines of one topic, to change.
+    pub fn of_mut(&mut self, topic: Topic) -> &mut Vec<Vec<u8>> {
+        match topic {
+            Topic::Wagers => &mut self.wagers,
+            Topic::Outcomes => &mut self.outcomes,
+            Topic::Payments => &mut self.payments,
+            Topic::Games => &mut self.games,
+            Topic::Accounts => &mut self.accounts,
+        }
+    }
+}
+
+/// Everything that configuration may change about the books.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub tick_ms: i64,
+    pub horizon_ms: i64,
+    pub horizon_open_ms: i64,
+    pub skew_ms_max: i64,
+    pub gap_ms_max: i64,
+    pub result_due_ms: i64,
+    /// `UTC`, `Asia/Seoul` or `Europe/Berlin`: the zones that [`zone`] writes out.
+    pub gaming_day_zone: String,
+    /// A multiple of a minute.
+    pub velocity_window_ms: i64,
+    /// More wagers than this in a window is an anomaly.
+    pub velocity_wagers_max: u64,
+    /// How many earlier wagers of the account a stake is held against.
+    pub stake_spike_previous_max: usize,
+    /// How many there must be before any stake is judged.
+    pub stake_spike_previous_min: usize,
+    /// A modified z-score above this is a spike; thousandths.
+    pub stake_spike_score_max_milli: i64,
+    /// |z| up to this is in band; thousandths.
+    pub rtp_z_max_milli: i64,
+    /// A longer line is malformed unread.
+    pub line_bytes_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            tick_ms: 100,
+            horizon_ms: 35 * DAY_MS,
+            horizon_open_ms: 400 * DAY_MS,
+            skew_ms_max: 2_000,
+            gap_ms_max: 7 * DAY_MS,
+            result_due_ms: 300_000,
+            gaming_day_zone: "UTC".into(),
+            velocity_window_ms: 300_000,
+            velocity_wagers_max: 60,
+            stake_spike_previous_max: 64,
+            stake_spike_previous_min: 20,
+            stake_spike_score_max_milli: 3_500,
+            rtp_z_max_milli: 3_291,
+            line_bytes_max: 16 << 20,
+        }
+    }
+}
+
+/// The rows of every output, sorted by key, and the counts of the summary.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Books {
+    pub balances: Vec<Value>,
+    pub rtp: Vec<Value>,
+    pub wager_states: Vec<Value>,
+    pub rejects: Vec<Value>,
+    pub anomalies: Vec<Value>,
+    pub postings: Vec<Value>,
+    pub summary: Summary,
+}
+
+impl Books {
+    /// Each output with its name.
+    pub fn outputs(&self) -> [(&'static str, &Vec<Value>); 6] {
+        [
+            ("balances", &self.balances),
+            ("rtp", &self.rtp),
+            ("wager_states", &self.wager_states),
+            ("rejects", &self.rejects),
+            ("anomalies", &self.anomalies),
+            ("postings", &self.postings),
+        ]
+    }
+}
+
+/// The counts that the summary of a run names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Lines that are not blank, by topic; every topic is listed.
+    pub records: BTreeMap<&'static str, u64>,
+    pub blank_lines: u64,
+    /// Extra equal copies of records that pass the checks on a single record.
+    pub duplicates: u64,
+    /// Reject rows by cause.
+    pub rejects: BTreeMap<String, u64>,
+    /// Anomaly rows by kind.
+    pub anomalies: BTreeMap<String, u64>,
+    pub settled: u64,
+    pub open: u64,
+    pub cancelled: u64,
+    /// Wagers of which only a cancel is known.
+    pub tombstones: u64,
+    /// The sum of all balances of a currency: `"0"`.
+    pub imbalance: BTreeMap<String, String>,
+    /// Occurrences of unknown keys in lines that decode.
+    pub unknown_fields: BTreeMap<String, u64>,
+}
+
+/// The books of a history.
+pub fn books(streams: &Streams, settings: &Settings) -> Books {
+    let mut rejects = Rejects::default();
+    let mut summary = Summary::default();
+    let facts = admit(streams, settings, &mut rejects, &mut summary);
+
+    let references = References::new(&facts, &mut rejects);
+    let payments = life::payments(&facts, &references, &mut rejects);
+    let (lives, tombstones) = life::wagers(&facts, &references, settings, &mut rejects);
+
+    let postings = ledger::postings(&lives, &payments);
+    let balances = ledger::balances(&postings);
+    let rtp = rows::rtp(&lives, &references, settings);
+    let mut anomalies = anomalies::conflicts(&rejects.conflicts);
+    anomalies.extend(anomalies::of_wagers(&lives, &references));
+    anomalies.extend(anomalies::of_players(&lives, &payments, settings));
+    anomalies.extend(anomalies::of_games(&rtp));
+
+    for ((_, _, currency), amount) in &balances {
+        let sum = summary.imbalance.entry(currency.clone()).or_insert_with(|| "0".into());
+        let sum_minor = sum.parse::<i128>().expect("written by us") + amount;
+        *sum = sum_minor.to_string();
+    }
+    for life in &lives {
+        *match life.state {
+            "settled" => &mut summary.settled,
+            "cancelled" => &mut summary.cancelled,
+            _ => &mut summary.open,
+        } += 1;
+    }
+    summary.tombstones = tombstones;
+    let rejects = rejects.rows();
+    for row in &rejects {
+        *summary.rejects.entry(row["cause"].as_str().unwrap_or_default().into()).or_default() += 1;
+    }
+    for row in &anomalies {
+        *summary.anomalies.entry(row["kind"].as_str().unwrap_or_default().into()).or_default() += 1;
+    }
+
+    Books {
+        balances: rows::sorted("balances", rows::balances(&balances)),
+        rtp: rows::sorted("rtp", rtp),
+        wager_states: rows::sorted("wager_states", lives.iter().map(rows::wager_state).collect()),
+        rejects: rows::sorted("rejects", rejects),
+        anomalies: rows::sorted("anomalies", anomalies),
+        postings: rows::sorted("postings", postings.iter().map(rows::posting).collect()),
+        summary,
+    }
+}
+
+/// Reads and judges every line alone, and merges the equal copies of what is sound.
+fn admit(streams: &Streams, settings: &Settings, rejects: &mut Rejects, summary: &mut Summary) -> Vec<Fact> {
+    let mut facts: BTreeMap<(Topic, String), Fact> = BTreeMap::new();
+    for topic in Topic::ALL {
+        let lines = wire::read(topic, streams.of(topic), settings);
+        let verdicts = admission::judge(topic, &lines, settings);
+        summary.blank_lines += (streams.of(topic).len() - lines.len()) as u64;
+        summary.records.insert(topic.name(), lines.len() as u64);
+        for (line, verdict) in lines.into_iter().zip(verdicts) {
+            for name in &line.unknown_fields {
+                *summary.unknown_fields.entry(name.clone()).or_default() += 1;
+            }
+            match (verdict.cause, line) {
+                (Some(cause), line) => rejects.line(cause, &line),
+                (None, Line { fact: Some(fact), .. }) => {
+                    match facts.get_mut(&(topic, fact.content.clone())) {
+                        None => drop(facts.insert((topic, fact.content.clone()), fact)),
+                        Some(first) => {
+                            summary.duplicates += 1;
+                            first.merge(fact);
+                        }
+                    }
+                }
+                (None, _) => unreachable!("a line without a cause is sound"),
+            }
+        }
+    }
+    facts.into_values().collect()
+}
+
+/// Whether forgetting cannot show on this history: every admitted record of a key comes while even
+/// the key's oldest record lies within the horizon.
+pub fn within_law(streams: &Streams, settings: &Settings) -> bool {
+    let mut spans: BTreeMap<(bool, String, String, String), (i64, i64)> = BTreeMap::new();
+    for topic in Topic::OF_EVENTS {
+        let lines = wire::read(topic, streams.of(topic), settings);
+        for (line, verdict) in lines.iter().zip(admission::judge(topic, &lines, settings)) {
+            let (None, Some(fact)) = (verdict.cause, &line.fact) else { continue };
+            let key =
+                (topic == Topic::Payments, fact.tenant.clone(), fact.provider.clone(), fact.key().to_owned());
+            let (oldest, latest) = spans.entry(key).or_insert((fact.at_ms, verdict.tick));
+            *oldest = fact.at_ms.min(*oldest);
+            *latest = verdict.tick.max(*latest);
+        }
+    }
+    spans.values().all(|(oldest, latest)| *latest <= oldest + settings.horizon_ms)
+}
+
+/// What admission says of each line, for reading a failing history: position, tick, cause or `sound`.
+pub fn verdicts(streams: &Streams, settings: &Settings) -> Vec<Value> {
+    let mut said = Vec::new();
+    for topic in Topic::ALL {
+        let lines = wire::read(topic, streams.of(topic), settings);
+        for (line, verdict) in lines.iter().zip(admission::judge(topic, &lines, settings)) {
+            let cause: Cause = verdict.cause.unwrap_or("sound");
+            said.push(json!({"position": line.position(), "tick": verdict.tick, "verdict": cause}));
+        }
+    }
+    said
+}
+
+/// The running balance of every player in minor units, after each millisecond in which it has an event:
+/// (tenant, account, currency) → at_ms → balance.
+pub type Courses = BTreeMap<(String, String, String), BTreeMap<i64, i128>>;
+
+/// See [`Courses`].
+pub fn courses(streams: &Streams, settings: &Settings) -> Courses {
+    let mut rejects = Rejects::default();
+    let facts = admit(streams, settings, &mut rejects, &mut Summary::default());
+    let references = References::new(&facts, &mut rejects);
+    let payments = life::payments(&facts, &references, &mut rejects);
+    let (lives, _): (Vec<Life<'_>>, u64) = life::wagers(&facts, &references, settings, &mut rejects);
+    anomalies::courses(&lives, &payments)
+}
