@@ -15,8 +15,8 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gyre_dataflows::Tick;
+use gyre_dataflows::admission::admit;
 use gyre_dataflows::decode::{Batch, Decoded, Decoder, Lines};
-use gyre_domain::cause::Cause;
 use gyre_domain::decode::UnknownFields;
 use gyre_domain::records::Topic;
 use gyre_domain::rules::Rules;
@@ -224,7 +224,9 @@ impl Sequencer {
             let Some((_, mut parts)) = waiting.decoded.remove(at) else { return };
             waiting.next += 1;
             let topic = self.files[file].topic;
-            let first = if is_reference(topic) { 0 } else { self.admit(&mut parts, &mut waiting.clock) };
+            let first = if is_reference(topic) { 0 } else {
+                admit(&mut parts, &mut waiting.clock, &self.decoder, &self.rules)
+            };
             let last = waiting.clock.map(|clock| clock.next_multiple_of(self.rules.tick_ms));
             waiting.admitted.push_back((first, parts));
             let counted = &mut state.counted;
@@ -239,42 +241,6 @@ impl Sequencer {
                 counted.ticks = Some((first.min(block_first), until.max(last)));
             }
         }
-    }
-
-    /// Gives every line of a block its tick and sets aside what may not come in. Gives the first line's tick.
-    fn admit(&self, parts: &mut [Decoded], clock: &mut Option<u64>) -> Tick {
-        let rules = &self.rules;
-        let mut receipts: Vec<u64> = parts.iter().flat_map(|part| &part.receipts).flatten().copied().collect();
-        receipts.sort_unstable();
-        let middle = receipts.len().saturating_sub(1) / 2;
-        let latest = receipts.get(middle).map_or(u64::MAX, |median| median.saturating_add(rules.gap_ms_max));
-        let mut first = None;
-        for part in parts {
-            let sound = part.receipts.iter().flatten().find(|&&receipt| receipt <= latest);
-            let mut now = clock.or(sound.copied()).unwrap_or(0);
-            let ticks: Vec<Tick> = part
-                .receipts
-                .iter()
-                .map(|receipt| {
-                    now = receipt.filter(|&receipt| receipt <= latest).map_or(now, |receipt| now.max(receipt));
-                    now.next_multiple_of(rules.tick_ms)
-                })
-                .collect();
-            if now > 0 {
-                *clock = Some(now);
-            }
-            first = first.or(ticks.first().copied());
-            let receipts = std::mem::take(&mut part.receipts);
-            self.decoder.admit(part, &ticks, |line, at_ms| {
-                let receipt = receipts[line].unwrap_or(at_ms);
-                if receipt > latest || at_ms > receipt.saturating_add(rules.skew_ms_max) {
-                    Some(Cause::ClockSkew)
-                } else {
-                    (ticks[line] > at_ms.saturating_add(rules.horizon_ms)).then_some(Cause::PastHorizon)
-                }
-            });
-        }
-        first.unwrap_or(0)
     }
 
     /// Moves admitted blocks into steps, in order of their clocks.

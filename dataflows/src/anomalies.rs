@@ -11,6 +11,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use gyre_domain::integrity::{BASELINE, Baseline, Spike};
+use gyre_domain::money::Quantity;
 use timely::dataflow::StreamVec;
 
 use crate::Tick;
@@ -46,7 +47,7 @@ struct Found {
     /// Stakes far above the habit, in order.
     spikes: Vec<Spike>,
     /// Where the provider's balance is not ours: time, claimed, ours.
-    mismatches: Vec<(u64, i64, i128)>,
+    mismatches: Vec<(u64, Quantity, i128)>,
 }
 
 impl Accounts {
@@ -97,11 +98,16 @@ impl Accounts {
         found.spikes.extend(old.into_iter().filter(|spike| spike.at_ms >= end_ms));
     }
 
-    fn watch_claims(&self, timeline: &mut Timeline, dirty: Dirty, found: &mut Found) {
+    fn watch_claims(&self, account: u32, timeline: &mut Timeline, dirty: Dirty, found: &mut Found) {
         let later = found.mismatches.partition_point(|mismatch| mismatch.0 < dirty.from_ms);
         found.mismatches.truncate(later);
         let judged = timeline.claims_from(dirty.from_ms);
-        found.mismatches.extend(judged.into_iter().filter(|&(_, claimed, ours)| i128::from(claimed) != ours));
+        if judged.is_empty() {
+            return;
+        }
+        let exponent = self.names.borrow().account(account).2.exponent();
+        let agrees = |claimed: Quantity, ours: i128| claimed.minor(exponent).map(i128::from) == Some(ours);
+        found.mismatches.extend(judged.into_iter().filter(|&(_, claimed, ours)| !agrees(claimed, ours)));
     }
 
     /// The rows of what was found.
@@ -147,9 +153,12 @@ impl Accounts {
         if let Some(&(at_ms, claimed, ours)) = found.mismatches.first() {
             rows.push(row(|out| {
                 AnomalyKind::BalanceMismatch.push(out, tenant, &subject, Some(at_ms), |evidence| {
-                    // A claim that no balance of the currency can be is shown as the largest number there is.
+                    let evidence = match claimed.minor(currency.exponent()) {
+                        Some(minor) => evidence.money("claimed", i128::from(minor), currency),
+                        // The currency cannot say it: shown as it was spelt.
+                        None => evidence.decimal("claimed", i128::from(claimed.digits), claimed.scale),
+                    };
                     evidence
-                        .money("claimed", i128::from(claimed), currency)
                         .money("ours", ours, currency)
                         .time("at_ms", at_ms)
                         .integer("mismatches", found.mismatches.len() as i64)
@@ -194,13 +203,13 @@ impl Watch for Accounts {
     type Found = Found;
     type Out = Reading;
 
-    fn watch(&self, timeline: &mut Timeline, dirty: Dirty, found: &mut Found) {
+    fn watch(&self, account: u32, timeline: &mut Timeline, dirty: Dirty, found: &mut Found) {
         let Run { lowest, since_ms, .. } = timeline.run();
         found.overdraft =
             lowest.zip(since_ms).map(|((lowest, lowest_at_ms), since_ms)| (lowest, lowest_at_ms, since_ms));
         self.watch_velocity(timeline, dirty, found);
         self.watch_stakes(timeline, dirty, found);
-        self.watch_claims(timeline, dirty, found);
+        self.watch_claims(account, timeline, dirty, found);
     }
 
     fn tell(&mut self, account: u32, before: &Found, after: &Found, tick: Tick, out: &mut Reading) {

@@ -21,6 +21,7 @@ pub mod aggregates;
 pub mod anomalies;
 pub mod outputs;
 
+pub mod admission;
 pub mod graph;
 pub mod keys;
 pub mod names;

@@ -2,6 +2,7 @@
 
 use gyre_domain::cause::Cause;
 use gyre_domain::currency::Currency;
+use gyre_domain::money::Quantity;
 use gyre_domain::rtp::Plays;
 use serde::{Deserialize, Serialize};
 
@@ -44,8 +45,8 @@ pub struct Posting {
     pub account: u128,
     /// What happened.
     pub event: Event,
-    /// The provider's view of the balance after it, minor units.
-    pub claim: Option<i64>,
+    /// The provider's view of the balance after it.
+    pub claim: Option<Quantity>,
     /// Legs of entries that it puts on the account.
     pub legs: i8,
     /// 1 or −1.

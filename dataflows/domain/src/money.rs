@@ -1,11 +1,13 @@
 //! Money as checked integers of minor units, and its one spelling on the wire.
 
+use serde::{Deserialize, Serialize};
+
 /// Amounts on the wire have at most 15 digits of minor units.
 pub const MINOR_END: u64 = 1_000_000_000_000_000;
 
 /// An amount whose currency is not known where it is read: `digits / 10^scale`, normalised (no trailing zeros in the
 /// fraction). An echoed stake is one: it is in the wager's currency, which only the wager knows.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Quantity {
     /// All digits, without the point. Of magnitude below [`MINOR_END`].
     pub digits: i64,

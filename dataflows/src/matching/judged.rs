@@ -40,7 +40,7 @@ impl Judged<'_> {
         told.marks.duplicates = self.filed.iter().map(Filed::duplicates).sum();
         told.marks.tombstones = i8::from(self.life.tombstone);
         told.marks.rejects.extend(self.life.rejects.iter().map(|(_, cause)| *cause as u8));
-        told.marks.anomalies.extend(self.life.conflicts.iter().map(|_| AnomalyKind::Conflict as u8));
+        told.marks.anomalies.extend(self.conflicts().iter().map(|_| AnomalyKind::Conflict as u8));
         if let Some((at, wager)) = self.life.wager.map(|at| (at, self.wager(at))) {
             self.tell_wager(at, wager, &mut told);
         }
@@ -88,10 +88,7 @@ impl Judged<'_> {
     }
 
     fn book(&self, at: usize, wager: &Wager<'_>, account: u32, told: &mut Told) {
-        let claim = |at: usize| {
-            let claim = self.filed[at].claim()?;
-            Some(claim.minor(wager.currency.exponent()).unwrap_or(i64::MAX))
-        };
+        let claim = |at: usize| self.filed[at].claim();
         told.booked.push(stake_booked(account, wager.at_ms, wager.stake, wager.free_round, claim(at)));
         for &settle in &self.life.settles {
             let outcome = self.outcome(settle);
@@ -156,10 +153,32 @@ impl Judged<'_> {
             });
             told.rows.push((Output::Rejects, row));
         }
-        for conflict in &self.life.conflicts {
-            let rivals: Vec<_> = conflict.iter().map(|&at| self.records[at].clone()).collect();
-            told.rows.push((Output::Anomalies, write(|out| push_conflict(out, &rivals))));
+        for conflict in self.conflicts() {
+            told.rows.push((Output::Anomalies, write(|out| push_conflict(out, &conflict))));
         }
+    }
+
+    /// The rivals of each conflict. The cancels of a wager and the unsettles of its outcome `-` are called the same:
+    /// what is in conflict under one name is one anomaly.
+    fn conflicts(&self) -> Vec<Vec<Record<'_>>> {
+        let rivals = |conflict: &Vec<usize>| conflict.iter().map(|&at| self.records[at].clone()).collect::<Vec<_>>();
+        let mut conflicts: Vec<Vec<Record<'_>>> = self.life.conflicts.iter().map(rivals).collect();
+        let name = |conflict: &Vec<Record<'_>>| conflict.first().map(|record| (record.topic(), record.id().into_owned()));
+        let mut merged: Vec<Vec<Record<'_>>> = Vec::new();
+        for conflict in conflicts.drain(..) {
+            match merged.iter_mut().find(|other| name(other) == name(&conflict)) {
+                None => merged.push(conflict),
+                Some(other) => {
+                    other.extend(conflict);
+                    other.sort_by_cached_key(|record| {
+                        let mut content = Vec::new();
+                        record.canonical(&mut content);
+                        (record.at_ms(), content)
+                    });
+                }
+            }
+        }
+        merged
     }
 
     fn push_postings(&self, at: usize, wager: &Wager<'_>, told: &mut Told) {

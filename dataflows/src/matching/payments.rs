@@ -80,7 +80,7 @@ impl Payments {
 
 /// The event of a standing payment; a reversed one moves nothing in the end, and nothing at all is no event.
 fn book(payment: &Payment<'_>, account: u32, filed: &Filed) -> Option<Booked> {
-    let claim = filed.claim().map(|claim| claim.minor(payment.currency.exponent()).unwrap_or(i64::MAX));
+    let claim = filed.claim();
     let (towards, against) = match payment.kind {
         PaymentKind::Deposit => (payment.amount, System::Cashier),
         PaymentKind::Withdrawal => (-payment.amount, System::Cashier),

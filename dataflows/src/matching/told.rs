@@ -1,6 +1,7 @@
 //! What matching tells of a key: its events for the ledger, its play for the RTP, its rows; and their differences.
 
 use gyre_domain::currency::Currency;
+use gyre_domain::money::Quantity;
 use gyre_domain::rtp::Plays;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
@@ -23,7 +24,7 @@ pub struct Booked {
     /// What happened.
     pub event: Event,
     /// The provider's view of the balance after it.
-    pub claim: Option<i64>,
+    pub claim: Option<Quantity>,
     /// How many legs it puts on the account: an entry has one; two cancel out in a reversed payment.
     pub legs: i64,
     /// The other side.

@@ -8,6 +8,7 @@
 use gyre_domain::cause::Cause;
 use gyre_domain::currency::Currency;
 use gyre_domain::lifecycle::{self, Life, State};
+use gyre_domain::money::Quantity;
 use gyre_domain::records::{Outcome, Record, Wager};
 use gyre_domain::rtp::Plays;
 
@@ -276,12 +277,12 @@ impl Wagers {
             return told;
         }
         let claims = slot.has(CLAIMS);
-        let stake_claim = claims.then(|| self.claim(slot.wager, slot)).flatten();
+        let stake_claim = claims.then(|| self.claim(slot.wager)).flatten();
         told.booked.push(self.stake_event(slot, stake_claim));
         let settled = slot.has(SETTLED);
         let findings = self.findings(slot);
         if settled {
-            let payout_claim = claims.then(|| self.claim(slot.settle, slot)).flatten();
+            let payout_claim = claims.then(|| self.claim(slot.settle)).flatten();
             told.booked.extend(payout_event(slot, payout_claim));
             told.marks.states[1] = 1;
         } else {
@@ -323,13 +324,11 @@ impl Wagers {
         is_open.then(|| slot.at_ms() + self.directory.due_ms(slot.game, slot.at_ms()))
     }
 
-    fn claim(&self, place: Place, slot: &Slot) -> Option<i64> {
-        let claim = Packed(self.log.get(place)).claim()?;
-        // A claim that its currency cannot say is one that no balance meets.
-        Some(claim.minor(self.currencies[slot.currency()].exponent()).unwrap_or(i64::MAX))
+    fn claim(&self, place: Place) -> Option<Quantity> {
+        Packed(self.log.get(place)).claim()
     }
 
-    fn stake_event(&self, slot: &Slot, claim: Option<i64>) -> Booked {
+    fn stake_event(&self, slot: &Slot, claim: Option<Quantity>) -> Booked {
         stake_booked(slot.account, slot.at_ms(), slot.stake, slot.has(FREE_ROUND), claim)
     }
 
@@ -551,7 +550,7 @@ impl Finding {
 }
 
 /// The stake of a wager: always an event of its account, for wagers are counted even where no money moves.
-pub(super) fn stake_booked(account: u32, at_ms: u64, stake: i64, is_free: bool, claim: Option<i64>) -> Booked {
+pub(super) fn stake_booked(account: u32, at_ms: u64, stake: i64, is_free: bool, claim: Option<Quantity>) -> Booked {
     let mut flags = PLACED;
     if stake != 0 || claim.is_some() {
         flags |= EVENT;
@@ -567,7 +566,7 @@ pub(super) fn stake_booked(account: u32, at_ms: u64, stake: i64, is_free: bool, 
 }
 
 /// A credit of the house's: a payout, or a stake reversed. None where it neither moves money nor claims anything.
-pub(super) fn credit_booked(account: u32, at_ms: u64, amount: i64, claim: Option<i64>) -> Option<Booked> {
+pub(super) fn credit_booked(account: u32, at_ms: u64, amount: i64, claim: Option<Quantity>) -> Option<Booked> {
     let flags = if claim.is_some() { EVENT | CLAIMED } else { EVENT };
     let event = Event::new(at_ms, amount, flags);
     (amount != 0 || claim.is_some()).then_some(Booked {
@@ -579,7 +578,7 @@ pub(super) fn credit_booked(account: u32, at_ms: u64, amount: i64, claim: Option
     })
 }
 
-fn payout_event(slot: &Slot, claim: Option<i64>) -> Option<Booked> {
+fn payout_event(slot: &Slot, claim: Option<Quantity>) -> Option<Booked> {
     credit_booked(slot.account, slot.settled_at_ms(), slot.payout, claim)
 }
 

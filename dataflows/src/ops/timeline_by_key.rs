@@ -16,6 +16,7 @@
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 
+use gyre_domain::money::Quantity;
 use serde::{Deserialize, Serialize};
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
@@ -76,7 +77,7 @@ pub struct Change {
     /// What happened.
     pub event: Event,
     /// The provider's view of the balance after it.
-    pub claim: Option<i64>,
+    pub claim: Option<Quantity>,
     /// 1 or −1.
     pub diff: i8,
     /// Since when.
@@ -148,7 +149,7 @@ pub struct Timeline {
     /// Wagers placed in each minute, in order.
     minutes: Vec<(u32, u32)>,
     /// The provider's views of the balance: (time, balance), in order.
-    claims: Vec<(u64, i64)>,
+    claims: Vec<(u64, Quantity)>,
 }
 
 /// Milliseconds of a minute.
@@ -157,7 +158,7 @@ pub const MINUTE_MS: u64 = 60_000;
 impl Timeline {
     /// Files an event, or takes an equal one out (`diff` −1). `claim` is the provider's view of the balance after it.
     /// Says whether it was there to be taken out.
-    pub fn update(&mut self, event: Event, claim: Option<i64>, diff: isize) -> bool {
+    pub fn update(&mut self, event: Event, claim: Option<Quantity>, diff: isize) -> bool {
         let found = if diff > 0 {
             self.insert(event);
             true
@@ -325,7 +326,7 @@ impl Timeline {
 
     /// The claims at `from_ms` and later that may be judged, with our balance: (time, claimed, ours), where the
     /// account has one event in that millisecond.
-    pub fn claims_from(&mut self, from_ms: u64) -> Vec<(u64, i64, i128)> {
+    pub fn claims_from(&mut self, from_ms: u64) -> Vec<(u64, Quantity, i128)> {
         let first = self.claims.partition_point(|claim| claim.0 < from_ms);
         let Some(&(first_ms, _)) = self.claims.get(first) else { return Vec::new() };
         let claims = self.claims[first..].to_vec();
@@ -405,7 +406,7 @@ pub trait Watch: 'static {
     type Out: Default + Clone + 'static;
 
     /// Brings what was found up to date, after a part of the timeline changed.
-    fn watch(&self, timeline: &mut Timeline, dirty: Dirty, found: &mut Self::Found);
+    fn watch(&self, account: u32, timeline: &mut Timeline, dirty: Dirty, found: &mut Self::Found);
     /// Tells that findings changed.
     fn tell(&mut self, account: u32, before: &Self::Found, after: &Self::Found, tick: Tick, out: &mut Self::Out);
     /// Tells the rows at rest.
@@ -456,10 +457,10 @@ struct Kept<F> {
 
 impl<F: Default + Clone + PartialEq> Kept<F> {
     /// Brings the findings up to date; nothing found takes no memory.
-    fn settle<W: Watch<Found = F>>(&mut self, watch: &W) -> F {
+    fn settle<W: Watch<Found = F>>(&mut self, account: u32, watch: &W) -> F {
         let mut found = self.found.take().map(|found| *found).unwrap_or_default();
         if let Some(dirty) = self.dirty.take() {
-            watch.watch(&mut self.timeline, dirty, &mut found);
+            watch.watch(account, &mut self.timeline, dirty, &mut found);
         }
         if found != F::default() {
             self.found = Some(Box::new(found.clone()));
@@ -505,7 +506,7 @@ impl<W: Watch> ByTick for Timelines<W> {
             let kept = &mut self.kept[account as usize];
             kept.is_touched = false;
             let before = kept.found.as_deref().cloned().unwrap_or_default();
-            let after = kept.settle(&self.watch);
+            let after = kept.settle(account, &self.watch);
             if before != after {
                 self.watch.tell(account, &before, &after, tick, out);
             }
@@ -518,15 +519,16 @@ impl<W: Watch> ByTick for Timelines<W> {
             return;
         }
         self.swept = now;
-        for kept in self.kept.iter_mut().filter(|kept| kept.timeline.begins_before(before_ms)) {
-            kept.settle(&self.watch);
+        let kept = self.kept.iter_mut().enumerate();
+        for (account, kept) in kept.filter(|(_, kept)| kept.timeline.begins_before(before_ms)) {
+            kept.settle(account as u32, &self.watch);
             kept.timeline.forget(before_ms);
         }
     }
 
     fn rest(&mut self, out: &mut W::Out) -> bool {
         for (account, kept) in self.kept.iter_mut().enumerate() {
-            let found = kept.settle(&self.watch);
+            let found = kept.settle(account as u32, &self.watch);
             if found != W::Found::default() {
                 self.watch.rest(account as u32, &found, out);
             }

@@ -234,10 +234,8 @@ fn velocity(player: &Player<'_>, settings: &Settings) -> Option<(i64, Value)> {
         let window = start_ms..start_ms + window_ms;
         player.wagers.iter().filter(|life| window.contains(&life.wager.at_ms)).count() as u64
     };
-    // The earliest of the fullest windows ends with the minute of some wager.
-    let ends =
-        player.wagers.iter().map(|life| life.wager.at_ms.div_euclid(MINUTE_MS) * MINUTE_MS + MINUTE_MS);
-    let starts = ends.map(|end_ms| end_ms - window_ms);
+    // A window begins with the minute of some wager.
+    let starts = player.wagers.iter().map(|life| life.wager.at_ms.div_euclid(MINUTE_MS) * MINUTE_MS);
     let (wagers, start_ms) =
         starts.map(|start_ms| (count(start_ms), start_ms)).min_by_key(|(n, at)| (u64::MAX - n, *at))?;
     let evidence = json!({"window_start_ms": start_ms, "window_ms": window_ms, "wagers": wagers});
