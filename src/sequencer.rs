@@ -251,7 +251,7 @@ impl Sequencer {
             if let Some(file) = open_references.next() {
                 let Some((_, parts)) = state.files[file].admitted.pop_front() else { return };
                 // Before the first tick of the data, whatever that is: the last tick before 2000.
-                self.put(state, parts, Some(1));
+                self.put(state, parts, 1, Some(1));
                 continue;
             }
             // The next block is known once every file that has not ended has one.
@@ -274,18 +274,19 @@ impl Sequencer {
             if is_full || state.lines >= 16 * STEP_LINES {
                 self.close_step(state, tick);
             }
-            let Some((_, parts)) = state.files[file].admitted.pop_front() else { return };
-            self.put(state, parts, None);
+            let Some((first, parts)) = state.files[file].admitted.pop_front() else { return };
+            self.put(state, parts, first, None);
         }
     }
 
-    fn put(&self, state: &mut State, parts: Vec<Decoded>, tick: Option<Tick>) {
+    fn put(&self, state: &mut State, parts: Vec<Decoded>, first: Tick, tick: Option<Tick>) {
         for part in parts {
             state.lines += part.records as usize;
             for batch in part.batches.into_iter().filter(|batch| !batch.is_void()) {
                 let worker = batch.worker as usize;
                 state.gathered[worker].push(match tick {
                     Some(tick) => batch.at(tick),
+                    None if first < state.complete_before => batch.not_before(state.complete_before),
                     None => batch,
                 });
             }

@@ -16,9 +16,10 @@ use crate::decode::{Decoded, Decoder};
 pub fn admit(parts: &mut [Decoded], clock: &mut Option<u64>, decoder: &Decoder, rules: &Rules) -> Tick {
     let latest = latest_receipt(parts, rules);
     let mut first = None;
+    let mut receipts = parts.iter().flat_map(|part| &part.receipts).flatten().copied();
+    *clock = clock.or_else(|| receipts.find(|&receipt| receipt <= latest));
     for part in parts {
-        let sound = part.receipts.iter().flatten().find(|&&receipt| receipt <= latest);
-        let mut now = clock.or(sound.copied()).unwrap_or(0);
+        let mut now = clock.unwrap_or(0);
         let ticks: Vec<Tick> = part
             .receipts
             .iter()

@@ -196,6 +196,14 @@ impl Batch {
         self
     }
 
+    /// The same records, none admitted before `least`: lines before the first receipt of a file take the clock as it
+    /// stands elsewhere.
+    pub fn not_before(mut self, least: Tick) -> Self {
+        self.heads.iter_mut().for_each(|head| head.admitted = head.admitted.max(least));
+        self.unsound.iter_mut().for_each(|unsound| unsound.admitted = unsound.admitted.max(least));
+        self
+    }
+
     /// Takes the rejects out.
     pub fn take_unsound(&mut self) -> UnsoundBatch {
         UnsoundBatch { worker: self.worker, coarse: self.coarse, records: std::mem::take(&mut self.unsound) }

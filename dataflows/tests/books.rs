@@ -11,7 +11,7 @@ mod model {
 use gyre_dataflows::rows::Output;
 use gyre_domain::records::Topic;
 use gyre_domain::rules::Rules;
-use harness::{Cut, Told, run};
+use harness::{Cut, Told, run, span_ms};
 use model::history::{history, minimise, shown};
 use model::reference::{self, Settings, Streams, books, line};
 
@@ -34,14 +34,17 @@ fn rules(settings: &Settings) -> Rules {
 }
 
 fn told(streams: &Streams, settings: &Settings, workers: usize, cut: Cut) -> Told {
-    let topics = [
+    run(&topics(streams), &rules(settings), workers, cut)
+}
+
+fn topics(streams: &Streams) -> [(Topic, &[Vec<u8>]); 5] {
+    [
         (Topic::Wagers, &*streams.wagers),
         (Topic::Outcomes, &*streams.outcomes),
         (Topic::Payments, &*streams.payments),
         (Topic::Games, &*streams.games),
         (Topic::Accounts, &*streams.accounts),
-    ];
-    run(&topics, &rules(settings), workers, cut)
+    ]
 }
 
 /// What differs between the reference's books and the graph's, in words; empty where nothing does.
@@ -116,6 +119,10 @@ fn without_raw(output: Output, row: &str) -> String {
 fn check(seed: u64, size: usize, workers: usize, cut: Cut) {
     let (streams, mut settings) = history(seed, size);
     settings.stake_spike_previous_max = 64;
+    // What is forgotten is outside the law: an unsound line may come again after its reject was.
+    if span_ms(&topics(&streams), &rules(&settings)) > settings.horizon_ms as u64 {
+        return;
+    }
     let said = differences(&streams, &settings, workers, cut);
     if !said.is_empty() {
         let least = minimise(&streams, |streams| !differences(streams, &settings, workers, cut).is_empty());

@@ -88,13 +88,27 @@ pub type Streams<'a> = [(Topic, &'a [Vec<u8>])];
 pub fn run(streams: &Streams<'_>, rules: &Rules, workers: usize, cut: Cut) -> Told {
     let wanted = Wanted { changes: matches!(cut, Cut::LineByLine | Cut::Withdrawn(_)), postings: true };
     let settings = settings(rules, workers, wanted);
-    let currencies = rules.currencies.iter().fold(Currencies::default(), |known, (code, exponent)| {
-        known.with(code, *exponent).expect("tests add currencies that can be")
-    });
-    let decoder = Decoder { currencies: Arc::new(currencies), keys: settings.keys, workers };
+    let decoder = decoder(rules, &settings);
     let (references, data) = decoded(streams, rules, &decoder);
     let steps = steps(references, data, workers, cut, rules.tick_ms);
     feed(steps, settings)
+}
+
+/// How many milliseconds lie between the first tick of a stream and the last.
+pub fn span_ms(streams: &Streams<'_>, rules: &Rules) -> u64 {
+    let (_, data) = decoded(streams, rules, &decoder(rules, &settings(rules, 1, Wanted::default())));
+    let ticks = || data.iter().map(|(tick, _)| *tick).filter(|&tick| tick > BEFORE_DATA);
+    ticks().max().zip(ticks().min()).map_or(0, |(last, first)| last - first)
+}
+
+/// The tick of lines before the first receipt.
+const BEFORE_DATA: Tick = 3;
+
+fn decoder(rules: &Rules, settings: &Settings) -> Decoder {
+    let currencies = rules.currencies.iter().fold(Currencies::default(), |known, (code, exponent)| {
+        known.with(code, *exponent).expect("tests add currencies that can be")
+    });
+    Decoder { currencies: Arc::new(currencies), keys: settings.keys, workers: settings.workers }
 }
 
 /// Every line decoded and admitted: reference rows, then data in order of tick.
@@ -127,7 +141,7 @@ fn decoded(streams: &Streams<'_>, rules: &Rules, decoder: &Decoder) -> (Vec<Deco
             let before = clock;
             admit(&mut parts, &mut clock, decoder, rules);
             ticks.extend(line_ticks(&probe, before, rules));
-            data.extend(ticks.into_iter().zip(parts));
+            data.extend(ticks.into_iter().map(|tick| tick.max(BEFORE_DATA)).zip(parts));
         }
     }
     data.sort_by_key(|(tick, _)| *tick);
@@ -171,9 +185,9 @@ fn steps(references: Vec<Decoded>, mut data: Vec<(Tick, Decoded)>, workers: usiz
         Cut::LineByLine => {
             push(all(references).into_iter().map(|batch| batch.at(1)).collect(), 2);
             let mut ticks: Vec<Tick> = data.iter().map(|(tick, _)| *tick).skip(1).collect();
-            ticks.push(data.last().map_or(3, |(tick, _)| tick + 1));
+            ticks.push(data.last().map_or(BEFORE_DATA, |(tick, _)| tick + 1));
             for ((_, part), next) in data.into_iter().zip(ticks) {
-                push(part.batches, next);
+                push(part.batches.into_iter().map(|batch| batch.not_before(BEFORE_DATA)).collect(), next);
             }
         }
         Cut::AllAtOnce => {
