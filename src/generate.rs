@@ -107,7 +107,7 @@ impl Plan {
     pub fn evening(output: impl Into<PathBuf>) -> Self {
         Self {
             wagers: 4_800,
-            accounts: 160,
+            accounts: 54,
             games: 24,
             hours: 5.0,
             seed: 2_026,

@@ -221,6 +221,8 @@ pub struct Books {
     pub reject_rows: Option<Vec<Reject>>,
     /// Anomalies of wagers and records: kind to subjects.
     pub anomalies: BTreeMap<&'static str, Vec<String>>,
+    /// Players made to stake far above their habit. Others may do so by chance.
+    pub spikes: Vec<String>,
     /// Unknown fields by name.
     pub unknown_fields: BTreeMap<&'static str, u64>,
 }

@@ -338,7 +338,7 @@ impl House<'_> {
         spoil(&mut bytes);
         self.send_raw(0, &bytes, arrival_ms, note);
         self.books.reject("wagers", "-", None, "malformed");
-        self.ordinary(ticket);
+        self.ordinary(ticket, NO_INCIDENT);
     }
 
     fn wrong_shape(&mut self, ticket: Ticket, round: u64, note: u32) {
@@ -375,7 +375,7 @@ impl House<'_> {
         };
         self.send_raw(0, text.as_bytes(), arrival_ms, note);
         self.books.reject("wagers", "-", None, "malformed");
-        self.ordinary(ticket);
+        self.ordinary(ticket, NO_INCIDENT);
     }
 
     fn empty_line(&mut self, ticket: Ticket, round: u64, note: u32) {
@@ -386,7 +386,7 @@ impl House<'_> {
             arrival_ms,
             note,
         );
-        self.ordinary(ticket);
+        self.ordinary(ticket, NO_INCIDENT);
     }
 
     /// A few lines of 100 kB, then shorter ones, so that files stay in proportion.
@@ -448,7 +448,7 @@ impl House<'_> {
                 line.twist = Twist::Amount(spelling);
                 self.send_payment(&line, note);
                 self.reject_payment(line.id, "bad_amount");
-                self.ordinary(ticket);
+                self.ordinary(ticket, NO_INCIDENT);
             }
             _ => {
                 self.place_noted(&ticket, note);
@@ -483,7 +483,7 @@ impl House<'_> {
         }
         self.send_payment(&line, note);
         self.reject_payment(line.id, "unknown_kind");
-        self.ordinary(ticket);
+        self.ordinary(ticket, NO_INCIDENT);
     }
 
     fn unknown_account(&mut self, ticket: Ticket, round: u64, note: u32) {
@@ -495,7 +495,7 @@ impl House<'_> {
         line.twist = Twist::Account("stranger");
         self.send_payment(&line, note);
         self.reject_payment(line.id, "unknown_account");
-        self.ordinary(ticket);
+        self.ordinary(ticket, NO_INCIDENT);
     }
 
     /// A wager, and perhaps its outcome, of a clock that is fast by this much.
@@ -537,7 +537,7 @@ impl House<'_> {
                 let line = self.payment_line(ticket.player, "deposit", amount, old_ms);
                 self.send_payment(&line, note);
                 self.reject_payment(line.id, "past_horizon");
-                self.ordinary(ticket);
+                self.ordinary(ticket, NO_INCIDENT);
             }
             _ => {
                 self.place_noted(&ticket, note);
@@ -557,7 +557,7 @@ impl House<'_> {
         self.send_outcome(&line, note);
         self.reject_outcome(&lost, "outcome_without_wager");
         self.about(note, lost.player, vec![format!("w{}", lost.id)]);
-        self.ordinary(ticket);
+        self.ordinary(ticket, NO_INCIDENT);
     }
 
     /// A settle that does not fit its wager, then the right one as the next revision.
@@ -644,7 +644,7 @@ impl House<'_> {
         let (cashier, id) = (self.cast.cashier(), format!("t{}", line.id));
         self.conflict("payments", cashier, &id);
         self.about(note, ticket.player, vec![id]);
-        self.ordinary(ticket);
+        self.ordinary(ticket, NO_INCIDENT);
     }
 
     fn conflicting_cancel(&mut self, ticket: Ticket, note: u32) {
@@ -691,7 +691,7 @@ impl House<'_> {
                 let line = self.pay(ticket.player, "deposit", amount);
                 self.send_payment(&line, note);
                 self.about(note, ticket.player, vec![format!("t{}", line.id)]);
-                self.ordinary(ticket);
+                self.ordinary(ticket, NO_INCIDENT);
             }
         }
     }
@@ -704,7 +704,7 @@ impl House<'_> {
         }
         self.books.duplicates += batch.len() as u64;
         self.remembered = batch;
-        self.ordinary(ticket);
+        self.ordinary(ticket, NO_INCIDENT);
     }
 
     fn credit_first(&mut self, ticket: Ticket, note: u32) {
@@ -729,7 +729,7 @@ impl House<'_> {
         self.send_outcome(&cancel, note);
         self.books.tombstones += 1;
         self.about(note, lost.player, vec![format!("w{}", lost.id)]);
-        self.ordinary(ticket);
+        self.ordinary(ticket, NO_INCIDENT);
     }
 
     // --- corrections
@@ -761,7 +761,7 @@ impl House<'_> {
 
     /// A newcomer wins, withdraws all of it, and the win is taken back.
     fn claw_back(&mut self, ticket: Ticket, note: u32) {
-        self.ordinary(ticket);
+        self.ordinary(ticket, NO_INCIDENT);
         let player = self.newcomer(ticket.player, 2);
         let stake = self.typical(player);
         let own = self.draw_ticket(player, ticket.game, stake, false, self.now_ms + 5 * SECOND);
@@ -832,7 +832,7 @@ impl House<'_> {
             Movement { player: ticket.player, delta: 0, against: System::Cashier, reversed: true },
         );
         self.about(note, ticket.player, vec![format!("t{}", line.id)]);
-        self.ordinary(ticket);
+        self.ordinary(ticket, NO_INCIDENT);
     }
 
     // --- time
@@ -845,7 +845,7 @@ impl House<'_> {
 
     /// A newcomer's records, all of them five hours behind.
     fn zone_behind(&mut self, ticket: Ticket, note: u32) {
-        self.ordinary(ticket);
+        self.ordinary(ticket, NO_INCIDENT);
         let player = self.welcome(self.cast.currencies[ticket.player]);
         let currency = self.cast.currencies[player];
         let stake = self.typical(player);
@@ -912,6 +912,7 @@ impl House<'_> {
         stakes: &[i64],
         every_ms: u64,
         pays: Option<i64>,
+        note: u32,
     ) -> Vec<String> {
         let mut ids = Vec::new();
         for (step, &stake) in stakes.iter().enumerate() {
@@ -921,38 +922,40 @@ impl House<'_> {
                 ticket.payout = stake * times;
             }
             ids.push(format!("w{}", ticket.id));
-            self.place_later(ticket);
+            self.place_later(ticket, note);
         }
         ids.drain(1..ids.len() - 1);
         ids
     }
 
     fn velocity(&mut self, ticket: Ticket, note: u32) {
-        self.ordinary(ticket);
+        self.ordinary(ticket, NO_INCIDENT);
         let player = self.newcomer(ticket.player, 100);
         let stake = self.typical(player);
-        let ids = self.history(player, ticket.game, &[stake; 75], 2 * SECOND, None);
+        let ids = self.history(player, ticket.game, &[stake; 75], 2 * SECOND, None, note);
         self.about(note, player, ids);
     }
 
     fn stake_spike(&mut self, ticket: Ticket, note: u32) {
-        self.ordinary(ticket);
+        self.ordinary(ticket, NO_INCIDENT);
         let player = self.newcomer(ticket.player, 100);
         let stake = self.typical(player);
         let mut stakes: Vec<i64> =
             [4, 5, 6, 5, 4, 6, 5].iter().cycle().take(30).map(|fifths| stake / 5 * fifths).collect();
         stakes.push(stake * 40);
-        let ids = self.history(player, ticket.game, &stakes, 9 * SECOND, None);
+        let subject = format!("{}/{}", self.cast.account(player), self.money(player).code);
+        self.books.spikes.push(subject);
+        let ids = self.history(player, ticket.game, &stakes, 9 * SECOND, None, note);
         self.about(note, player, ids);
     }
 
     fn rtp_out_of_band(&mut self, ticket: Ticket, note: u32) {
-        self.ordinary(ticket);
+        self.ordinary(ticket, NO_INCIDENT);
         let number = self.cast.games.len();
         let game = self.open_game(Game::loose(number, number % PROVIDERS_NAMED));
         let player = self.newcomer(ticket.player, 100);
         let stake = self.typical(player);
-        let ids = self.history(player, game, &[stake; 40], 8 * SECOND, Some(8));
+        let ids = self.history(player, game, &[stake; 40], 8 * SECOND, Some(8), note);
         self.about(note, player, ids);
     }
 }

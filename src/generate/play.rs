@@ -1,7 +1,7 @@
 //! The house at play: sessions, wagers, their outcomes and payments, event by event.
 
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::io;
 
 use super::Plan;
@@ -14,13 +14,14 @@ use super::wire::{
     CURRENCIES, Cast, Money, OutcomeLine, PLAIN_PROVIDER, PROVIDERS_NAMED, PaymentLine, Twist, WagerLine,
 };
 
-/// Players of a scripted evening by name: first come, most often played.
+/// Players of a scripted evening by name, the keenest first; the last seven are newcomers.
 const NAMES: &[&str] = &[
     "anna", "minjun", "bilal", "chiara", "seoyeon", "dieter", "elif", "fahad", "greta", "hyunwoo", "ilse",
     "jakub", "karim", "lena", "marek", "nadia", "olga", "pavel", "jiwoo", "rosa", "stefan", "tuomas", "ulla",
     "victor", "wanda", "dohyun", "yusuf", "zoe", "agnes", "bruno", "celine", "dana", "emil", "frida",
     "gustav", "haneul", "ivan", "jonas", "katja", "lars", "maria", "nils", "omar", "petra", "quentin",
-    "rafael", "sara", "theo", "uwe", "vera", "willem", "xenia", "yuna", "zeki",
+    "rafael", "sara", "theo", "uwe", "vera", "willem", "xenia", "yuna", "zeki", "robin", "lucille", "carl",
+    "gus", "ned", "gwen", "nora",
 ];
 
 /// Wagers remembered for batches that are sent again.
@@ -60,13 +61,14 @@ pub struct Movement {
     pub reversed: bool,
 }
 
+#[derive(Clone, Copy)]
 enum Event {
     /// A plain house takes its next wager.
     Plain,
     /// A session places its next wager.
     Play(u32),
-    /// A wager that was planned.
-    Place(Ticket),
+    /// A wager that was planned, for an incident.
+    Place(Ticket, u32),
     /// A round ends.
     Settle(Ticket),
     /// Money moves; its records are on their way already.
@@ -75,27 +77,35 @@ enum Event {
     Orphan(u64),
 }
 
-struct Due {
-    at_ms: u64,
-    order: u64,
-    event: Event,
+/// What is to happen, soonest first; of one moment, what was planned first. The heap moves only small keys.
+#[derive(Default)]
+struct Agenda {
+    due: BinaryHeap<Reverse<(u64, u64, u32)>>,
+    events: Vec<Event>,
+    free: Vec<u32>,
+    planned: u64,
 }
 
-impl PartialEq for Due {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
+impl Agenda {
+    fn plan(&mut self, at_ms: u64, event: Event) {
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.events[slot as usize] = event;
+                slot
+            }
+            None => {
+                self.events.push(event);
+                self.events.len() as u32 - 1
+            }
+        };
+        self.planned += 1;
+        self.due.push(Reverse((at_ms, self.planned, slot)));
     }
-}
-impl Eq for Due {}
-impl PartialOrd for Due {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Due {
-    /// The earliest is the greatest: a heap gives it first.
-    fn cmp(&self, other: &Self) -> Ordering {
-        (other.at_ms, other.order).cmp(&(self.at_ms, self.order))
+
+    fn next(&mut self) -> Option<(u64, Event)> {
+        let Reverse((at_ms, _, slot)) = self.due.pop()?;
+        self.free.push(slot);
+        Some((at_ms, self.events[slot as usize]))
     }
 }
 
@@ -119,11 +129,10 @@ pub struct House<'p> {
     pub(super) now_ms: u64,
     pub(super) incidents: Vec<Incident>,
     pub(super) deck: Deck,
-    pub(super) remembered: Vec<WagerLine>,
+    pub(super) remembered: VecDeque<WagerLine>,
     /// Wagers still to be given a number.
     pub(super) unplaced: u64,
-    queue: BinaryHeap<Due>,
-    order: u64,
+    agenda: Agenda,
     ids: u64,
     payment_ids: u64,
     players: Zipf,
@@ -169,10 +178,9 @@ impl<'p> House<'p> {
             boxes: [file("wagers.jsonl")?, file("outcomes.jsonl")?, file("payments.jsonl")?],
             now_ms: plan.start_ms,
             incidents: Vec::new(),
-            remembered: Vec::new(),
+            remembered: VecDeque::new(),
             unplaced: plan.wagers,
-            queue: BinaryHeap::new(),
-            order: 0,
+            agenda: Agenda::default(),
             ids: 0,
             payment_ids: 0,
             playing: Vec::new(),
@@ -222,7 +230,7 @@ impl<'p> House<'p> {
     pub fn play(mut self, progress: &mut dyn FnMut(u64)) -> io::Result<Played> {
         self.first_events();
         let mut events = 0u64;
-        while let Some(Due { at_ms, event, .. }) = self.queue.pop() {
+        while let Some((at_ms, event)) = self.agenda.next() {
             self.now_ms = at_ms;
             for out in &mut self.boxes {
                 out.release(at_ms)?;
@@ -230,7 +238,7 @@ impl<'p> House<'p> {
             match event {
                 Event::Plain => self.plain_wager(),
                 Event::Play(session) => self.session_wager(session),
-                Event::Place(ticket) => self.ordinary(ticket),
+                Event::Place(ticket, incident) => self.ordinary(ticket, incident),
                 Event::Settle(ticket) => self.settle(&ticket),
                 Event::Move(movement) => self.move_now(movement),
                 Event::Orphan(left) => self.plain_orphan(left),
@@ -268,8 +276,7 @@ impl<'p> House<'p> {
     }
 
     fn later(&mut self, at_ms: u64, event: Event) {
-        self.order += 1;
-        self.queue.push(Due { at_ms: at_ms.max(self.now_ms), order: self.order, event });
+        self.agenda.plan(at_ms.max(self.now_ms), event);
     }
 
     // --- sessions
@@ -308,7 +315,7 @@ impl<'p> House<'p> {
         self.later(self.now_ms + pace, Event::Play(index));
         match self.deck.turn(self.plan, self.unplaced, &mut self.dice) {
             Some(fault) => self.go_wrong(fault, ticket),
-            None => self.ordinary(ticket),
+            None => self.ordinary(ticket, NO_INCIDENT),
         }
     }
 
@@ -411,8 +418,8 @@ impl<'p> House<'p> {
     }
 
     /// A wager's usual life: placed, and settled when its round ends; now and then called off, or paid in two parts.
-    pub(super) fn ordinary(&mut self, ticket: Ticket) {
-        let line = self.place(&ticket);
+    pub(super) fn ordinary(&mut self, ticket: Ticket, incident: u32) {
+        let line = self.place(&ticket, incident);
         if self.plan.plain {
             self.settled(&ticket, ticket.payout);
             return self.later(ticket.due_ms, Event::Settle(ticket));
@@ -430,9 +437,9 @@ impl<'p> House<'p> {
 
     fn remember(&mut self, line: WagerLine) {
         if self.remembered.len() == REMEMBERED {
-            self.remembered.remove(0);
+            self.remembered.pop_front();
         }
-        self.remembered.push(line);
+        self.remembered.push_back(line);
     }
 
     fn call_off(&mut self, ticket: &Ticket) {
@@ -455,7 +462,7 @@ impl<'p> House<'p> {
     }
 
     /// Places a wager now: books its stake and sends its record.
-    pub(super) fn place(&mut self, ticket: &Ticket) -> WagerLine {
+    pub(super) fn place(&mut self, ticket: &Ticket, incident: u32) -> WagerLine {
         let mut line = self.wager_line(ticket);
         self.book_stake(ticket, None);
         // A quarter of the providers' records say what they think the balance is.
@@ -466,7 +473,7 @@ impl<'p> House<'p> {
             }
             line.claim = Some(ours);
         }
-        self.send_wager(&line, NO_INCIDENT);
+        self.send_wager(&line, incident);
         line
     }
 
@@ -611,8 +618,8 @@ impl<'p> House<'p> {
     }
 
     /// Plays a ticket of a later time when its time comes.
-    pub(super) fn place_later(&mut self, ticket: Ticket) {
-        self.later(ticket.at_ms, Event::Place(ticket));
+    pub(super) fn place_later(&mut self, ticket: Ticket, incident: u32) {
+        self.later(ticket.at_ms, Event::Place(ticket, incident));
     }
 
     /// Pays now: books and sends a payment. Withdrawals and deposits are positive amounts.
@@ -717,10 +724,10 @@ impl<'p> House<'p> {
         // Exactly as many unsettled as planned, each wager as likely as another (selection sampling).
         if self.dice.below(self.unplaced + 1) < self.unsettled {
             self.unsettled -= 1;
-            self.place(&ticket);
+            self.place(&ticket, NO_INCIDENT);
             self.left_open(&ticket);
         } else {
-            self.ordinary(ticket);
+            self.ordinary(ticket, NO_INCIDENT);
         }
         if self.unplaced > 0 {
             let next = self.plain_time(placed + 1, self.plan.wagers);

@@ -69,8 +69,9 @@ pub fn write(plan: &Plan, played: Played) -> io::Result<Written> {
     out.field("rejects", &json!(books.rejects))?;
     let counts: BTreeMap<_, _> = books.anomalies.iter().map(|(kind, of)| (*kind, of.len())).collect();
     out.field("anomalies", &json!(counts))?;
+    out.field("anomalies_at_least", &json!({"stake_spike": books.spikes}))?;
     out.field("not_told", &json!({
-        "stake_spike": "at least the injected ones: natural ones may stand beside them",
+        "stake_spike": "at least these; others may stake above their habit by chance",
         "rejects": "reject_rows leaves out malformed lines, whose id may be unreadable; their lines are under injected",
     }))?;
     let balances = balances(&cast, &books);

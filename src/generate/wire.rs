@@ -401,7 +401,7 @@ fn close(line: &mut Vec<u8>, revision: u32, twist: Twist, received_ms: Option<u6
 
 fn instrument(line: &mut Vec<u8>, player: u64) {
     text(line, ",\"payment_instrument\":\"");
-    text(line, if player % 4 == 0 { "iban-" } else { "card-" });
+    text(line, if player.is_multiple_of(4) { "iban-" } else { "card-" });
     number(line, player * 104_729 + 1_000_003);
     line.push(b'"');
 }
