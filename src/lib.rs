@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`cli`] | commands, flags, help |
 //! | [`config`] | the config file: all its faults in one pass |
+//! | [`generate`] | synthetic operators, their faults and their true books |
 //! | [`lines`] | input files, plain or compressed, in blocks of lines |
 //! | [`sequencer`] | files become steps, each line with its tick |
 //! | [`replay`] | files through the dataflow into files |
@@ -20,6 +21,7 @@
 pub mod cli;
 pub mod config;
 pub mod error;
+pub mod generate;
 pub mod interrupt;
 pub mod lines;
 pub mod progress;
