@@ -228,6 +228,19 @@ impl<'a> Packed<'a> {
         (self.flags() & CLAIM != 0).then(|| Reader(&self.0[self.0.len() - CLAIM_BYTES..]).quantity())
     }
 
+    /// The same record as a copy of it came: from `position`, with `claim`.
+    pub fn copy(self, position: u64, claim: Option<Quantity>) -> Vec<u8> {
+        let flags = if claim.is_some() { self.flags() | CLAIM } else { self.flags() & !CLAIM };
+        let mut out = Vec::with_capacity(self.0.len() + CLAIM_BYTES);
+        out.extend_from_slice(&flags.to_le_bytes());
+        out.extend_from_slice(&position.to_le_bytes());
+        out.extend_from_slice(self.content());
+        if let Some(claim) = claim {
+            Writer { out: &mut out, flags }.quantity(claim);
+        }
+        out
+    }
+
     /// Whether two records of one topic have the same canonical content.
     pub fn same_content(self, other: Packed<'_>) -> bool {
         self.flags() | CLAIM == other.flags() | CLAIM && self.content() == other.content()

@@ -30,6 +30,11 @@ impl Filed {
         Packed(&self.packed)
     }
 
+    /// The record as its one copy came.
+    pub fn only_copy(&self) -> Vec<u8> {
+        self.packed().copy(self.position(), self.claim())
+    }
+
     /// The smallest position of its copies.
     pub fn position(&self) -> u64 {
         self.copies.iter().map(|copy| copy.0).min().unwrap_or_default()

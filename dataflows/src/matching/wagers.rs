@@ -252,11 +252,11 @@ impl Wagers {
         let at = |is_outcome| records.iter().find(|filed| filed.is_outcome == is_outcome);
         if let Some(wager) = at(false) {
             let head = self.head_of_wager(&wager.packed().wager());
-            self.file_wager(slot, &head, wager.packed());
+            self.file_wager(slot, &head, Packed(&wager.only_copy()));
         }
         if let Some(settle) = at(true) {
             let head = head_of_settle(&settle.packed().outcome());
-            self.file_settle(slot, &head, settle.packed());
+            self.file_settle(slot, &head, Packed(&settle.only_copy()));
         }
     }
 

@@ -87,7 +87,11 @@ pub type Streams<'a> = [(Topic, &'a [Vec<u8>])];
 /// Runs streams through the graph.
 pub fn run(streams: &Streams<'_>, rules: &Rules, workers: usize, cut: Cut) -> Told {
     let wanted = Wanted { changes: matches!(cut, Cut::LineByLine | Cut::Withdrawn(_)), postings: true };
-    let settings = settings(rules, workers, wanted);
+    let mut settings = settings(rules, workers, wanted);
+    if let Cut::Withdrawn(_) = cut {
+        // Records come back later than they could: nothing may be forgotten until then.
+        settings.horizon_ms = u64::MAX / 4;
+    }
     let decoder = decoder(rules, &settings);
     let (references, data) = decoded(streams, rules, &decoder);
     let steps = steps(references, data, workers, cut, rules.tick_ms);
