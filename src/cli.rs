@@ -11,6 +11,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, value_parser};
 use clap_complete::Shell;
 
+use crate::generate::Plan;
 use crate::config::{self, Config, TICK_MS};
 use crate::error::{Domain, Error, Exit, Result};
 use crate::interrupt::Interrupt;
@@ -61,7 +62,7 @@ pub struct ReplayArgs {
     #[arg(long)]
     pub changes: bool,
 
-    /// Config file (TOML); without it, the defaults
+    /// Config file (TOML); without it DIR/gyre.toml, and without that the defaults
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
@@ -73,6 +74,9 @@ pub struct ReplayArgs {
     #[arg(long)]
     pub postings: bool,
 }
+
+/// The config file that a folder of streams may bring.
+const CONFIG_BESIDE: &str = "gyre.toml";
 
 impl ReplayArgs {
     /// Where the books go.
@@ -91,7 +95,10 @@ impl ReplayArgs {
     /// # Errors
     /// As [`config::load`].
     pub fn config(&self) -> Result<Config> {
-        let mut config = self.config.as_deref().map_or_else(|| Ok(Config::default()), config::load)?;
+        // A folder of streams may bring the config that they need.
+        let beside = Some(self.input.join(CONFIG_BESIDE)).filter(|path| self.config.is_none() && path.is_file());
+        let path = self.config.as_deref().or(beside.as_deref());
+        let mut config = path.map_or_else(|| Ok(Config::default()), config::load)?;
         if let Some(tick_ms) = self.tick_ms {
             config.rules.tick_ms = tick_ms;
         }
@@ -100,36 +107,73 @@ impl ReplayArgs {
     }
 }
 
-/// What `gyre generate` is asked.
+/// What `gyre generate` is asked: a plan to begin with, and what is to be other.
 #[derive(Args, Clone, Debug)]
 pub struct GenerateArgs {
+    /// The plan to begin with
+    #[arg(long, value_name = "NAME", default_value = "hour", alias = "workload")]
+    pub preset: Preset,
+
     /// Number of wagers
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = value_parser!(u64).range(1..))]
-    pub wagers: u64,
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
+    pub wagers: Option<u64>,
 
     /// Number of accounts that place them
-    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = value_parser!(u64).range(1..=50_000_000))]
-    pub accounts: u64,
+    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=50_000_000))]
+    pub accounts: Option<u64>,
 
     /// Number of games
-    #[arg(long, value_name = "N", default_value_t = 60, value_parser = value_parser!(u32).range(1..=1_000_000))]
-    pub games: u32,
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1_000_000))]
+    pub games: Option<u32>,
 
     /// Hours that play lasts, 0.001 to 8784
-    #[arg(long, value_name = "H", default_value_t = 1.0, value_parser = hours)]
-    pub hours: f64,
+    #[arg(long, value_name = "H", value_parser = hours)]
+    pub hours: Option<f64>,
 
     /// The same seed gives the same bytes
-    #[arg(long, value_name = "S", default_value_t = 1)]
-    pub seed: u64,
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
 
     /// Share of wagers that go wrong, 0 to 1
-    #[arg(long, value_name = "RATE", default_value_t = 0.02, value_parser = rate)]
-    pub faults: f64,
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub faults: Option<f64>,
 
     /// Folder for the records
     #[arg(long, value_name = "DIR")]
     pub output: PathBuf,
+}
+
+/// Plans with names.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Preset {
+    /// A lively hour: 100,000 wagers of 2,000 players on 60 games, two in a hundred go wrong
+    Hour,
+    /// The evening of a small operator in fixtures/evening
+    Evening,
+    /// The benchmark workload: 5 M wagers, 100 k players, 500 games, nothing goes wrong but 5,000 orphans
+    Core,
+}
+
+impl GenerateArgs {
+    /// The plan that the flags amount to. Orphans, open wagers and payments of the workload grow with its wagers.
+    pub fn plan(&self) -> Plan {
+        let mut plan = match self.preset {
+            Preset::Hour => Plan::new(&self.output),
+            Preset::Evening => Plan::evening(&self.output),
+            Preset::Core => Plan::core(&self.output),
+        };
+        if let Some(wagers) = self.wagers {
+            let scaled = |number: u64| (u128::from(number) * u128::from(wagers) / u128::from(plan.wagers)) as u64;
+            (plan.payments, plan.orphans) = (scaled(plan.payments), scaled(plan.orphans));
+            (plan.unsettled, plan.wagers) = (scaled(plan.unsettled), wagers);
+        }
+        plan.accounts = self.accounts.unwrap_or(plan.accounts);
+        plan.games = self.games.unwrap_or(plan.games);
+        plan.hours = self.hours.unwrap_or(plan.hours);
+        plan.seed = self.seed.unwrap_or(plan.seed);
+        plan.faults = self.faults.unwrap_or(plan.faults);
+        plan
+    }
 }
 
 /// A share from 0 to 1.

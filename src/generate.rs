@@ -14,6 +14,12 @@
 use std::io;
 use std::path::PathBuf;
 
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::{GenerateArgs, Session};
+use crate::error::{Domain, Error, Result, unwritable};
+use crate::texts::{Key, Phrase};
+
 mod books;
 mod dice;
 mod faults;
@@ -24,6 +30,26 @@ mod truth;
 mod wire;
 
 pub use faults::Fault;
+
+/// Runs `gyre generate`.
+///
+/// # Errors
+/// Exit 2 for a plan that cannot be; exit 3 where the folder cannot be written.
+pub fn command(args: &GenerateArgs, _session: &Session) -> Result<()> {
+    let plan = args.plan();
+    let bar = ProgressBar::new(plan.wagers).with_style(
+        ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} {per_sec} ETA {eta}").map_err(Error::bug)?,
+    );
+    let outcome = run(&plan, &mut |wagers| bar.set_position(wagers));
+    bar.finish_and_clear();
+    match outcome {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            Err(Error::usage(Domain::Input, Phrase::new(Key::PlanImpossible)).cause(error))
+        }
+        Err(error) => Err(unwritable(&plan.output, 0, &error)),
+    }
+}
 
 /// What to generate.
 #[derive(Clone, Debug)]

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use gyre::cli::{self, Commands};
-use gyre::error::Error;
 
 /// Blocks of lines and rows are allocated on one thread and freed on another; this allocator is made for that.
 #[global_allocator]
@@ -12,6 +11,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     cli::main(Commands {
         replay: gyre::replay::run,
-        generate: |_, _| Err(Error::bug("generate is not part of this build")),
+        generate: gyre::generate::command,
     })
 }

@@ -63,6 +63,7 @@ texts! {
         "입력이 아니라 gyre의 결함입니다. 실행한 명령과 함께 알려 주십시오";
 
     // Input.
+    PlanImpossible: "no such streams can be made", "그런 스트림은 만들 수 없습니다";
     InputFolderMissing: "there is no folder {path}", "{path} 폴더가 없습니다";
     InputNotFolder: "{path} is not a folder", "{path}은(는) 폴더가 아닙니다";
     InputFolderHelp: "name the folder that holds wagers.jsonl, outcomes.jsonl or payments.jsonl",
