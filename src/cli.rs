@@ -11,9 +11,9 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, value_parser};
 use clap_complete::Shell;
 
-use crate::generate::Plan;
 use crate::config::{self, Config, TICK_MS};
 use crate::error::{Domain, Error, Exit, Result};
+use crate::generate::Plan;
 use crate::interrupt::Interrupt;
 use crate::sink::OutputFolder;
 use crate::summary::Summary;
@@ -96,7 +96,8 @@ impl ReplayArgs {
     /// As [`config::load`].
     pub fn config(&self) -> Result<Config> {
         // A folder of streams may bring the config that they need.
-        let beside = Some(self.input.join(CONFIG_BESIDE)).filter(|path| self.config.is_none() && path.is_file());
+        let beside =
+            Some(self.input.join(CONFIG_BESIDE)).filter(|path| self.config.is_none() && path.is_file());
         let path = self.config.as_deref().or(beside.as_deref());
         let mut config = path.map_or_else(|| Ok(Config::default()), config::load)?;
         if let Some(tick_ms) = self.tick_ms {
@@ -163,7 +164,8 @@ impl GenerateArgs {
             Preset::Core => Plan::core(&self.output),
         };
         if let Some(wagers) = self.wagers {
-            let scaled = |number: u64| (u128::from(number) * u128::from(wagers) / u128::from(plan.wagers)) as u64;
+            let scaled =
+                |number: u64| (u128::from(number) * u128::from(wagers) / u128::from(plan.wagers)) as u64;
             (plan.payments, plan.orphans) = (scaled(plan.payments), scaled(plan.orphans));
             (plan.unsettled, plan.wagers) = (scaled(plan.unsettled), wagers);
         }

@@ -38,7 +38,8 @@ pub use faults::Fault;
 pub fn command(args: &GenerateArgs, _session: &Session) -> Result<()> {
     let plan = args.plan();
     let bar = ProgressBar::new(plan.wagers).with_style(
-        ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} {per_sec} ETA {eta}").map_err(Error::bug)?,
+        ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} {per_sec} ETA {eta}")
+            .map_err(Error::bug)?,
     );
     let outcome = run(&plan, &mut |wagers| bar.set_position(wagers));
     bar.finish_and_clear();

@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use gyre_dataflows::Tick;
 use gyre_dataflows::decode::{Batch, Decoder};
 use gyre_dataflows::graph::{self, Settings};
 use gyre_dataflows::keys::JobKey;
 use gyre_dataflows::rows::records::Places;
 use gyre_dataflows::rows::{AnomalyKind, Output, Rows, Wanted};
 use gyre_dataflows::seams::{Counts, Reading};
-use gyre_dataflows::Tick;
 use gyre_domain::cause::Cause;
 use gyre_domain::currency::Currencies;
 use gyre_domain::records::Topic;
@@ -185,27 +185,31 @@ fn run_worker(worker: &mut Worker, job: &Arc<Job>) {
 
 /// The end of the dataflow: what it tells goes to the files.
 fn read<'s>(readings: StreamVec<'s, Tick, Reading>, job: Arc<Job>, index: usize) -> StreamVec<'s, Tick, ()> {
-    readings.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "write outputs", move |_, _| {
-        let mut through = 0;
-        move |(input, frontier), _output| {
-            let mut outcome = Ok(());
-            input.for_each(|_, readings| {
-                for reading in readings.drain(..) {
-                    if outcome.is_ok() {
-                        outcome = job.reader.take(index, &reading);
+    readings.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(
+        Pipeline,
+        "write outputs",
+        move |_, _| {
+            let mut through = 0;
+            move |(input, frontier), _output| {
+                let mut outcome = Ok(());
+                input.for_each(|_, readings| {
+                    for reading in readings.drain(..) {
+                        if outcome.is_ok() {
+                            outcome = job.reader.take(index, &reading);
+                        }
                     }
+                });
+                let frontier = frontier.frontier().first().copied().unwrap_or(Tick::MAX);
+                if outcome.is_ok() && frontier > through {
+                    through = frontier;
+                    outcome = job.reader.close_through(index, frontier - 1);
                 }
-            });
-            let frontier = frontier.frontier().first().copied().unwrap_or(Tick::MAX);
-            if outcome.is_ok() && frontier > through {
-                through = frontier;
-                outcome = job.reader.close_through(index, frontier - 1);
+                if let Err(error) = outcome {
+                    job.reader.fail(error);
+                }
             }
-            if let Err(error) = outcome {
-                job.reader.fail(error);
-            }
-        }
-    })
+        },
+    )
 }
 
 /// Takes what the workers tell and writes it.
@@ -226,10 +230,14 @@ struct Told {
 
 impl Reader {
     fn new(folder: &OutputFolder, wanted: Wanted, workers: usize) -> Result<Self> {
-        let outputs = || Output::ALL.into_iter().filter(|output| wanted.postings || *output != Output::Postings);
-        let finals = outputs().map(|output| Ok((output, FinalFile::new(folder, output)?))).collect::<Result<_>>()?;
+        let outputs =
+            || Output::ALL.into_iter().filter(|output| wanted.postings || *output != Output::Postings);
+        let finals =
+            outputs().map(|output| Ok((output, FinalFile::new(folder, output)?))).collect::<Result<_>>()?;
         let logs = outputs().filter(|_| wanted.changes);
-        let changes = logs.map(|output| Ok((output, ChangeLog::new(folder, output, workers)?))).collect::<Result<_>>()?;
+        let changes = logs
+            .map(|output| Ok((output, ChangeLog::new(folder, output, workers)?)))
+            .collect::<Result<_>>()?;
         Ok(Self {
             finals,
             changes,
@@ -269,7 +277,9 @@ impl Reader {
 
     fn final_file(&self, output: Output) -> Result<&FinalFile> {
         let found = self.finals.iter().find(|(other, _)| *other == output).map(|(_, file)| file);
-        found.ok_or_else(|| Error::bug(format!("rows of {} were told though nobody wants them", output.name())))
+        found.ok_or_else(|| {
+            Error::bug(format!("rows of {} were told though nobody wants them", output.name()))
+        })
     }
 
     fn close_through(&self, worker: usize, tick: Tick) -> Result<()> {

@@ -176,7 +176,10 @@ impl Sequencer {
         let wanting = (0..self.files.len()).filter(|&file| state.files[file].wants_more());
         let ahead = |file: &usize| {
             let waiting = &state.files[*file];
-            (!is_reference(self.files[*file].topic), waiting.underway + waiting.decoded.len() + waiting.admitted.len())
+            (
+                !is_reference(self.files[*file].topic),
+                waiting.underway + waiting.decoded.len() + waiting.admitted.len(),
+            )
         };
         let Some(file) = wanting.min_by_key(ahead) else { return Next::Wait };
         state.files[file].underway += 1;
@@ -220,11 +223,15 @@ impl Sequencer {
     fn admit_in_order(&self, state: &mut State, file: usize) {
         loop {
             let waiting = &mut state.files[file];
-            let Some(at) = waiting.decoded.iter().position(|(number, _)| *number == waiting.next) else { return };
+            let Some(at) = waiting.decoded.iter().position(|(number, _)| *number == waiting.next) else {
+                return;
+            };
             let Some((_, mut parts)) = waiting.decoded.remove(at) else { return };
             waiting.next += 1;
             let topic = self.files[file].topic;
-            let first = if is_reference(topic) { 0 } else {
+            let first = if is_reference(topic) {
+                0
+            } else {
                 admit(&mut parts, &mut waiting.clock, &self.decoder, &self.rules)
             };
             let last = waiting.clock.map(|clock| clock.next_multiple_of(self.rules.tick_ms));

@@ -54,7 +54,10 @@ impl Sum for Plays {
 }
 
 /// Builds the stage.
-pub fn build<'s>(batches: StreamVec<'s, Tick, PlaysBatch>, settings: &Settings) -> StreamVec<'s, Tick, Reading> {
+pub fn build<'s>(
+    batches: StreamVec<'s, Tick, PlaysBatch>,
+    settings: &Settings,
+) -> StreamVec<'s, Tick, Reading> {
     let names = Rc::new(RefCell::new(Names::default()));
     let directory = Rc::clone(&names);
     let days = settings.gaming_days.clone();
@@ -156,7 +159,14 @@ impl Teller for Rtp {
     type Sum = Plays;
     type Out = Reading;
 
-    fn tell(&mut self, key: &Key, before: Option<&Plays>, after: Option<&Plays>, tick: Tick, out: &mut Reading) {
+    fn tell(
+        &mut self,
+        key: &Key,
+        before: Option<&Plays>,
+        after: Option<&Plays>,
+        tick: Tick,
+        out: &mut Reading,
+    ) {
         let out_of_band = |plays: Option<&Plays>| plays.is_some_and(|plays| self.is_out_of_band(key, plays));
         let kind = AnomalyKind::RtpOutOfBand as usize;
         out.counts.anomalies[kind] += i64::from(out_of_band(after)) - i64::from(out_of_band(before));

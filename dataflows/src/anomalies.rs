@@ -65,7 +65,8 @@ impl Accounts {
             minute_of(dirty.from_ms).saturating_sub(minutes - 1)..=minute_of(dirty.to_ms)
         };
         if let Some((start, wagers)) = timeline.fullest(minutes, starts) {
-            let is_fuller = |&(best_start, best): &(u32, u32)| wagers > best || wagers == best && start < best_start;
+            let is_fuller =
+                |&(best_start, best): &(u32, u32)| wagers > best || wagers == best && start < best_start;
             if found.fullest.as_ref().is_none_or(is_fuller) {
                 found.fullest = Some((start, wagers));
             }

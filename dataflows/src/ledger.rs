@@ -49,26 +49,35 @@ pub fn build<'s>(
 ) -> Outputs<'s> {
     let batches = exchange(batches);
     let directory = Rc::clone(names);
-    let (addends, events) = fan_out(batches, "address postings by account", move |batch: LedgerBatch, parts| {
-        let mut names = directory.borrow_mut();
-        names.learn(batch.names);
-        for (account, minor, legs, tick) in batch.sums {
-            parts.first.push((names.number(account), Balance { minor, legs }, tick));
-        }
-        for (at, posting) in batch.postings.iter().enumerate() {
-            if let Some(ahead) = batch.postings.get(at + 16) {
-                names.prefetch(ahead.account);
+    let (addends, events) =
+        fan_out(batches, "address postings by account", move |batch: LedgerBatch, parts| {
+            let mut names = directory.borrow_mut();
+            names.learn(batch.names);
+            for (account, minor, legs, tick) in batch.sums {
+                parts.first.push((names.number(account), Balance { minor, legs }, tick));
             }
-            let account = names.number(posting.account);
-            if posting.legs != 0 {
-                let minor = i128::from(posting.event.amount) * i128::from(posting.diff);
-                let balance = Balance { minor, legs: i64::from(posting.legs) * i64::from(posting.diff) };
-                parts.first.push((account, balance, posting.tick));
+            parts.first.reserve(batch.postings.len());
+            parts.second.reserve(batch.postings.len());
+            for (at, posting) in batch.postings.iter().enumerate() {
+                if let Some(ahead) = batch.postings.get(at + 16) {
+                    names.prefetch(ahead.account);
+                }
+                let account = names.number(posting.account);
+                if posting.legs != 0 {
+                    let minor = i128::from(posting.event.amount) * i128::from(posting.diff);
+                    let balance = Balance { minor, legs: i64::from(posting.legs) * i64::from(posting.diff) };
+                    parts.first.push((account, balance, posting.tick));
+                }
+                let change = Change {
+                    account,
+                    event: posting.event,
+                    claim: posting.claim,
+                    diff: posting.diff,
+                    tick: posting.tick,
+                };
+                parts.second.push(change);
             }
-            let change = Change { account, event: posting.event, claim: posting.claim, diff: posting.diff, tick: posting.tick };
-            parts.second.push(change);
-        }
-    });
+        });
     let teller = Balances { names: Rc::clone(names), settings: settings.clone() };
     let told = sum_by_key(addends, Pipeline, "sum postings by account", settings.rest_at_end, teller);
     Outputs { events, told }
@@ -76,9 +85,15 @@ pub fn build<'s>(
 
 fn exchange(batches: StreamVec<'_, Tick, LedgerBatch>) -> StreamVec<'_, Tick, LedgerBatch> {
     use timely::dataflow::operators::generic::operator::Operator;
-    batches.unary(Exchange::new(|batch: &LedgerBatch| batch.worker.into()), "exchange postings by account", |_, _| {
-        |input, output| input.for_each(|capability, data| output.session(&capability).give_container(data))
-    })
+    batches.unary(
+        Exchange::new(|batch: &LedgerBatch| batch.worker.into()),
+        "exchange postings by account",
+        |_, _| {
+            |input, output| {
+                input.for_each(|capability, data| output.session(&capability).give_container(data))
+            }
+        },
+    )
 }
 
 /// What an account holds.
@@ -125,8 +140,17 @@ impl Teller for Balances {
     type Sum = Balance;
     type Out = Reading;
 
-    fn tell(&mut self, account: &u32, before: Option<&Balance>, after: Option<&Balance>, tick: Tick, out: &mut Reading) {
-        if !self.settings.wanted.changes || before.map(|balance| balance.minor) == after.map(|balance| balance.minor) {
+    fn tell(
+        &mut self,
+        account: &u32,
+        before: Option<&Balance>,
+        after: Option<&Balance>,
+        tick: Tick,
+        out: &mut Reading,
+    ) {
+        if !self.settings.wanted.changes
+            || before.map(|balance| balance.minor) == after.map(|balance| balance.minor)
+        {
             return;
         }
         for (balance, diff) in [(before, -1), (after, 1)] {

@@ -50,7 +50,11 @@ pub struct Outputs<'s> {
 impl Outputs<'_> {
     /// Leaves the stage's region.
     pub fn leave(self, scope: Scope<'_, Tick>) -> Outputs<'_> {
-        Outputs { ledger: self.ledger.leave(scope), plays: self.plays.leave(scope), told: self.told.leave(scope) }
+        Outputs {
+            ledger: self.ledger.leave(scope),
+            plays: self.plays.leave(scope),
+            told: self.told.leave(scope),
+        }
     }
 }
 
@@ -61,18 +65,27 @@ pub fn build<'s>(records: StreamVec<'s, Tick, Batch>, settings: &Settings) -> Ou
     let is_reference = |batch: &Batch| matches!(batch.topic(), Topic::Games | Topic::Accounts);
     let (facts, rows): (StreamVec<'s, Tick, Batch>, StreamVec<'s, Tick, Batch>) =
         records.ok_err(move |batch: Batch| if is_reference(&batch) { Err(batch) } else { Ok(batch) });
-    let (payments, wagers): (StreamVec<'s, Tick, Batch>, StreamVec<'s, Tick, Batch>) = facts.ok_err(|batch: Batch| match batch.topic() {
-        Topic::Payments => Ok(batch),
-        _ => Err(batch),
-    });
-    let rows = fold_by_key(rows, empty(scope), "fold reference rows", pace, references::References::new(settings.clone()));
+    let (payments, wagers): (StreamVec<'s, Tick, Batch>, StreamVec<'s, Tick, Batch>) =
+        facts.ok_err(|batch: Batch| match batch.topic() {
+            Topic::Payments => Ok(batch),
+            _ => Err(batch),
+        });
+    let rows = fold_by_key(
+        rows,
+        empty(scope),
+        "fold reference rows",
+        pace,
+        references::References::new(settings.clone()),
+    );
     let (standing, rows_told) = fan_out(rows, "hand out reference rows", |outbox: Outbox, parts| {
         parts.first.extend(outbox.references);
         parts.second.push(outbox.told);
     });
     let standing = standing.broadcast();
-    let wagers = fold_by_key(wagers, standing.clone(), "fold wagers", pace, wagers::Wagers::new(settings.clone()));
-    let payments = fold_by_key(payments, standing, "fold payments", pace, payments::Payments::new(settings.clone()));
+    let wagers =
+        fold_by_key(wagers, standing.clone(), "fold wagers", pace, wagers::Wagers::new(settings.clone()));
+    let payments =
+        fold_by_key(payments, standing, "fold payments", pace, payments::Payments::new(settings.clone()));
     let both = scope.concatenate([wagers, payments]);
     let (figures, told) = fan_out(both, "hand out what is told", |mut outbox: Outbox, parts| {
         parts.second.push(std::mem::take(&mut outbox.told));

@@ -398,7 +398,8 @@ impl<'a> Reader<'a> {
 
     fn text(&mut self) -> Text<'a> {
         // Only sound text was packed; were memory ever damaged, the text shows it instead of the job ending.
-        String::from_utf8_lossy(self.bytes())
+        let bytes = self.bytes();
+        std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
     }
 
     fn optional(&mut self) -> Option<Text<'a>> {

@@ -99,7 +99,9 @@ impl Rows {
     /// The rows with their heads.
     pub fn iter(&self) -> impl Iterator<Item = (&RowHead, &[u8])> {
         let mut start = 0;
-        self.heads.iter().map(move |head| (head, &self.text[std::mem::replace(&mut start, head.end)..head.end]))
+        self.heads
+            .iter()
+            .map(move |head| (head, &self.text[std::mem::replace(&mut start, head.end)..head.end]))
     }
 
     /// Bytes of text.
@@ -335,9 +337,10 @@ impl AnomalyKind {
 
     fn severity(self) -> Severity {
         match self {
-            AnomalyKind::Conflict | AnomalyKind::PayoutAboveMaximum | AnomalyKind::BalanceMismatch | AnomalyKind::LateWager => {
-                Severity::High
-            }
+            AnomalyKind::Conflict
+            | AnomalyKind::PayoutAboveMaximum
+            | AnomalyKind::BalanceMismatch
+            | AnomalyKind::LateWager => Severity::High,
             AnomalyKind::Overdraft | AnomalyKind::RtpOutOfBand => Severity::Medium,
             AnomalyKind::Velocity | AnomalyKind::StakeSpike => Severity::Low,
         }

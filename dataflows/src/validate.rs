@@ -113,7 +113,8 @@ impl Fold for Rejects {
         if let (None, Some(after)) = (&before, &copies.least) {
             out.counts.rejects[usize::from(after.cause)] += 1;
         }
-        let is_same = before.as_ref().map(|unsound| unsound.position) == copies.least.as_ref().map(|least| least.position);
+        let is_same = before.as_ref().map(|unsound| unsound.position)
+            == copies.least.as_ref().map(|least| least.position);
         if self.settings.wanted.changes && !is_same {
             for (unsound, diff) in [(&before, -1), (&copies.least, 1)] {
                 if let Some(unsound) = unsound {

@@ -1,5 +1,9 @@
 //! Random histories through the real graph, against the reference: every cut, every number of workers, one answer.
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests run workers and read the environment")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests run workers and read the environment"
+)]
 
 #[path = "harness/books.rs"]
 mod harness;
@@ -53,11 +57,14 @@ fn differences(streams: &Streams, settings: &Settings, workers: usize, cut: Cut)
     let told = told(streams, settings, workers, cut);
     let mut said = String::new();
     for (name, rows) in expected.outputs() {
-        let output = Output::ALL.into_iter().find(|output| output.name() == name).expect("an output of the contract");
-        let mut expected: Vec<String> = rows.iter().map(|row| without_raw(output, &line(name, row))).collect();
+        let output =
+            Output::ALL.into_iter().find(|output| output.name() == name).expect("an output of the contract");
+        let mut expected: Vec<String> =
+            rows.iter().map(|row| without_raw(output, &line(name, row))).collect();
         expected.sort();
         let found = |rows: Option<&Vec<String>>| {
-            let mut found: Vec<String> = rows.into_iter().flatten().map(|row| without_raw(output, row)).collect();
+            let mut found: Vec<String> =
+                rows.into_iter().flatten().map(|row| without_raw(output, row)).collect();
             found.sort();
             found
         };

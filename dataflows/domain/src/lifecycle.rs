@@ -78,7 +78,9 @@ pub fn judge(records: &[Record<'_>], references: &impl References, skew_ms_max: 
         }
         return life;
     };
-    let Record::Wager(wager) = &records[standing] else { unreachable!("only a wager record stands as the wager") };
+    let Record::Wager(wager) = &records[standing] else {
+        unreachable!("only a wager record stands as the wager")
+    };
     let mut sound = Vec::new();
     for (index, record) in records.iter().enumerate() {
         let Record::Outcome(outcome) = record else { continue };
@@ -168,7 +170,8 @@ fn judge_outcomes(
 
     if let Some(&cancel) = cancels.first() {
         let revision = outcome(cancel).origin.revision;
-        let provisional = groups.iter().map(|group| group[0]).filter(|&i| outcome(i).kind == OutcomeKind::Settle);
+        let provisional =
+            groups.iter().map(|group| group[0]).filter(|&i| outcome(i).kind == OutcomeKind::Settle);
         let highest = provisional.clone().map(|i| outcome(i).origin.revision).max();
         let earliest_ms = provisional
             .filter(|&i| Some(outcome(i).origin.revision) == highest)

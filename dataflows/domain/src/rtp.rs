@@ -117,7 +117,8 @@ impl Plays {
     /// Σ payout − Σ rtp · stake (· 10⁹) and the variance (· 10¹⁸).
     fn distance(&self) -> Option<(I256, I256)> {
         let is_measured = self.wagers > 0 && self.measured == self.wagers && self.variance > I256::ZERO;
-        is_measured.then(|| (I256::from(self.payout) * I256::from(1_000_000_000_i64) - self.expected, self.variance))
+        is_measured
+            .then(|| (I256::from(self.payout) * I256::from(1_000_000_000_i64) - self.expected, self.variance))
     }
 }
 
@@ -166,8 +167,12 @@ mod tests {
             seed >> 33
         };
         for _ in 0..20_000 {
-            let measure = Measure { rtp_e9: 900_000_000 + next() % 100_000_000, volatility_e9: next() % 9_000_000_000 + 1 };
-            let plays = Plays::settled((next() % 100_000) as i64 + 1, i128::from(next() % 3_000_000), Some(measure));
+            let measure = Measure {
+                rtp_e9: 900_000_000 + next() % 100_000_000,
+                volatility_e9: next() % 9_000_000_000 + 1,
+            };
+            let plays =
+                Plays::settled((next() % 100_000) as i64 + 1, i128::from(next() % 3_000_000), Some(measure));
             let (distance, variance) = plays.distance().expect("measured");
             assert_eq!(plays.z_ten_thousandths(), Some(exact_z(distance, variance)));
         }

@@ -9,9 +9,9 @@ use gyre_domain::rtp::Measure;
 use serde::{Deserialize, Serialize};
 
 use crate::keys::JobKey;
-use crate::seams::Name;
 use crate::ops::key_index::KeyIndex;
 use crate::packed::Packed;
+use crate::seams::Name;
 
 /// A standing reference row, packed.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -158,10 +158,17 @@ impl Directory {
     fn new_account(&mut self, key: u128, currency: Currency, tenant: &str, account: &str) -> u32 {
         let tenant_number = self.tenant(tenant);
         let known = self.systems.iter().find(|entry| (entry.0, entry.1) == (tenant_number, currency));
-        let system = known.map(|entry| entry.2).unwrap_or_else(|| self.new_systems(tenant, tenant_number, currency));
+        let system =
+            known.map(|entry| entry.2).unwrap_or_else(|| self.new_systems(tenant, tenant_number, currency));
         let person = self.keys.of(&[tenant, account]);
-        let known_from_ms = self.persons.get(&person).and_then(|rows| rows.first().copied()).unwrap_or(u64::MAX);
-        self.add_account(AccountEntry { key, tenant: tenant_number, system, known_from_ms }, tenant, account, currency)
+        let known_from_ms =
+            self.persons.get(&person).and_then(|rows| rows.first().copied()).unwrap_or(u64::MAX);
+        self.add_account(
+            AccountEntry { key, tenant: tenant_number, system, known_from_ms },
+            tenant,
+            account,
+            currency,
+        )
     }
 
     fn new_systems(&mut self, tenant: &str, tenant_number: u32, currency: Currency) -> u32 {

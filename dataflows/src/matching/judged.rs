@@ -8,11 +8,11 @@ use gyre_domain::rtp::Plays;
 use super::directory::Directory;
 use super::many::Filed;
 use super::postings;
-use crate::rows::records::{Maximum, Standing, push_conflict, push_record_reject, push_wager_state};
 use super::told::{Play, QUARTER_MS, Told};
 use super::wagers::{Finding, credit_booked, stake_booked, write};
 use crate::Tick;
 use crate::graph::Settings;
+use crate::rows::records::{Maximum, Standing, push_conflict, push_record_reject, push_wager_state};
 use crate::rows::{AnomalyKind, Output, Wanted};
 
 /// A judged list with all that its telling needs.
@@ -161,9 +161,12 @@ impl Judged<'_> {
     /// The rivals of each conflict. The cancels of a wager and the unsettles of its outcome `-` are called the same:
     /// what is in conflict under one name is one anomaly.
     fn conflicts(&self) -> Vec<Vec<Record<'_>>> {
-        let rivals = |conflict: &Vec<usize>| conflict.iter().map(|&at| self.records[at].clone()).collect::<Vec<_>>();
+        let rivals =
+            |conflict: &Vec<usize>| conflict.iter().map(|&at| self.records[at].clone()).collect::<Vec<_>>();
         let mut conflicts: Vec<Vec<Record<'_>>> = self.life.conflicts.iter().map(rivals).collect();
-        let name = |conflict: &Vec<Record<'_>>| conflict.first().map(|record| (record.topic(), record.id().into_owned()));
+        let name = |conflict: &Vec<Record<'_>>| {
+            conflict.first().map(|record| (record.topic(), record.id().into_owned()))
+        };
         let mut merged: Vec<Vec<Record<'_>>> = Vec::new();
         for conflict in conflicts.drain(..) {
             match merged.iter_mut().find(|other| name(other) == name(&conflict)) {
@@ -210,6 +213,7 @@ impl Judged<'_> {
 
 /// What a standing settle pays, in minor units: its currency is the wager's.
 pub fn payout(settle: &Outcome<'_>) -> i64 {
-    let minor = settle.payout.zip(settle.currency).and_then(|(payout, currency)| payout.minor(currency.exponent()));
+    let minor =
+        settle.payout.zip(settle.currency).and_then(|(payout, currency)| payout.minor(currency.exponent()));
     minor.unwrap_or_default()
 }

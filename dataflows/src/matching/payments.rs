@@ -7,7 +7,6 @@ use gyre_domain::records::{Payment, PaymentKind, Record};
 use super::directory::{Directory, ReferenceRow, System};
 use super::many::{self, Filed};
 use super::postings;
-use crate::rows::records::{push_conflict, push_record_reject};
 use super::told::{Booked, Outbox, Told, Writer};
 use super::wagers::write;
 use crate::Tick;
@@ -15,6 +14,7 @@ use crate::decode::Batch;
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
 use crate::ops::timeline_by_key::{CLAIM, EVENT, Event};
+use crate::rows::records::{push_conflict, push_record_reject};
 use crate::rows::{AnomalyKind, Output, Wanted};
 
 /// See the module.
@@ -35,7 +35,8 @@ impl Payments {
     /// What a payment's records tell, and which of them stands.
     fn tell(&self, filed: &[Filed], wanted: Wanted) -> (Told, Option<usize>) {
         let mut told = Told::default();
-        let records: Vec<Record<'_>> = filed.iter().map(|filed| Record::Payment(filed.packed().payment())).collect();
+        let records: Vec<Record<'_>> =
+            filed.iter().map(|filed| Record::Payment(filed.packed().payment())).collect();
         let judged = judge_identity(&records, |record| match record {
             Record::Payment(payment) => self.refuses(payment),
             _ => None,

@@ -6,8 +6,8 @@ use gyre_domain::currency::Currency;
 use gyre_domain::records::{Outcome, Payment, PaymentKind, Topic, Wager};
 
 use super::judged::payout;
-use crate::rows::records::{Places, push_position};
 use super::wagers::write;
+use crate::rows::records::{Places, push_position};
 use crate::rows::{Object, Output};
 
 type Rows = Vec<(Output, Vec<u8>)>;
@@ -48,7 +48,11 @@ fn push(entry: &Entry<'_>, rows: &mut Rows, places: &Places) {
 /// The stake of a wager: player to house.
 pub fn of_wager(wager: &Wager<'_>, position: u64, rows: &mut Rows, places: &Places) {
     let name = format!("wagers/{}/{}/stake", wager.origin.provider, wager.wager_id);
-    push(&between(wager, name, wager.stake, "@house", &wager.account, (Topic::Wagers, position)), rows, places);
+    push(
+        &between(wager, name, wager.stake, "@house", &wager.account, (Topic::Wagers, position)),
+        rows,
+        places,
+    );
 }
 
 /// The payout of a standing settle: house to player.

@@ -5,13 +5,13 @@ use gyre_domain::records::Record;
 
 use super::directory::ReferenceRow;
 use super::many::{self, Filed};
-use crate::rows::records::{push_conflict, push_record_reject};
 use super::told::{Outbox, Told, Writer};
 use super::wagers::write;
 use crate::Tick;
 use crate::decode::{Batch, Kind};
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
+use crate::rows::records::{push_conflict, push_record_reject};
 use crate::rows::{AnomalyKind, Output, Wanted};
 
 /// See the module.
@@ -41,7 +41,11 @@ impl References {
         let records: Vec<Record<'_>> = filed
             .iter()
             .map(|filed| {
-                if row.is_game { Record::Game(filed.packed().game()) } else { Record::Account(filed.packed().account()) }
+                if row.is_game {
+                    Record::Game(filed.packed().game())
+                } else {
+                    Record::Account(filed.packed().account())
+                }
             })
             .collect();
         let judged = judge_identity(&records, |_| None);

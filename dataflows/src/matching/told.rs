@@ -9,9 +9,9 @@ use smallvec::SmallVec;
 use super::directory::{Directory, System};
 use crate::Tick;
 use crate::keys::{Keyed, owner};
-use crate::seams::{Counts, LedgerBatch, PlaysBatch, Posting, Reading};
 use crate::ops::timeline_by_key::Event;
 use crate::rows::Output;
+use crate::seams::{Counts, LedgerBatch, PlaysBatch, Posting, Reading};
 
 /// A quarter of an hour: the finest that any zone's days and hours are made of.
 pub const QUARTER_MS: u64 = 900_000;
@@ -118,7 +118,9 @@ impl Writer {
 
     fn batch<'o>(&self, out: &'o mut Outbox, key: u128) -> &'o mut LedgerBatch {
         if out.ledger.is_empty() {
-            out.ledger = (0..self.workers).map(|worker| LedgerBatch { worker: worker as u32, ..LedgerBatch::default() }).collect();
+            out.ledger = (0..self.workers)
+                .map(|worker| LedgerBatch { worker: worker as u32, ..LedgerBatch::default() })
+                .collect();
         }
         &mut out.ledger[owner(key, self.workers)]
     }
@@ -128,7 +130,14 @@ impl Writer {
     pub fn book(&mut self, booked: &Booked, diff: i8, tick: Tick, directory: &Directory, out: &mut Outbox) {
         let key = directory.account_key(booked.account);
         let &Booked { event, claim, legs, .. } = booked;
-        self.batch(out, key).postings.push(Posting { account: key, event, claim, legs: legs as i8, diff, tick });
+        self.batch(out, key).postings.push(Posting {
+            account: key,
+            event,
+            claim,
+            legs: legs as i8,
+            diff,
+            tick,
+        });
         if legs != 0 {
             let system = directory.system(booked.account, booked.against);
             let sum = self.systems.entry(system).or_default();
@@ -149,11 +158,20 @@ impl Writer {
     }
 
     /// Tells the differences between what was told and what is to be told.
-    pub fn differ(&mut self, before: &Told, after: &Told, tick: Tick, directory: &Directory, out: &mut Outbox) {
+    pub fn differ(
+        &mut self,
+        before: &Told,
+        after: &Told,
+        tick: Tick,
+        directory: &Directory,
+        out: &mut Outbox,
+    ) {
         if before == after {
             return;
         }
-        differences(&before.booked, &after.booked, |booked, diff| self.book(booked, diff, tick, directory, out));
+        differences(&before.booked, &after.booked, |booked, diff| {
+            self.book(booked, diff, tick, directory, out)
+        });
         if before.play != after.play {
             before.play.iter().for_each(|play| self.play(play, -1));
             after.play.iter().for_each(|play| self.play(play, 1));
@@ -194,7 +212,9 @@ impl Writer {
 
     fn plays_batch<'o>(&self, out: &'o mut Outbox, key: u128) -> &'o mut PlaysBatch {
         if out.plays.is_empty() {
-            out.plays = (0..self.workers).map(|worker| PlaysBatch { worker: worker as u32, ..PlaysBatch::default() }).collect();
+            out.plays = (0..self.workers)
+                .map(|worker| PlaysBatch { worker: worker as u32, ..PlaysBatch::default() })
+                .collect();
         }
         &mut out.plays[owner(key, self.workers)]
     }

@@ -15,18 +15,17 @@ use gyre_domain::rtp::Plays;
 use super::directory::{Directory, ReferenceRow, System};
 use super::log::{Log, Place};
 use super::many::{self, Filed};
-use crate::rows::records::{
-    Maximum, Standing, push_above_maximum, push_late_wager, push_record_reject,
-    push_wager_state,
-};
 use super::told::{Booked, Marks, Outbox, Play, QUARTER_MS, Told, Writer};
 use crate::Tick;
 use crate::decode::{Batch, Head, Kind};
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
 use crate::ops::timeline_by_key::{CLAIM as CLAIMED, EVENT, Event, STAKE, WAGER as PLACED};
-use crate::rows::{AnomalyKind, Output, Rows, Wanted};
 use crate::packed::{CLAIM, ECHO, FREE, KNOWN, Packed};
+use crate::rows::records::{
+    Maximum, Standing, push_above_maximum, push_late_wager, push_record_reject, push_wager_state,
+};
+use crate::rows::{AnomalyKind, Output, Rows, Wanted};
 
 /// A wager stands here.
 const WAGER: u16 = 1;
@@ -146,7 +145,10 @@ impl Wagers {
     fn file_wager(&mut self, slot: &mut Slot, head: &Head, packed: Packed<'_>) -> bool {
         let Some(currency) = head.currency else { return false };
         let (account, game) = self.number_account_and_game(head, currency, packed);
-        if slot.flags() != 0 || head.diff < 0 || self.directory.refuses(account, Some(game), head.at_ms).is_some() {
+        if slot.flags() != 0
+            || head.diff < 0
+            || self.directory.refuses(account, Some(game), head.at_ms).is_some()
+        {
             return false;
         }
         let mut flags = WAGER;
@@ -312,7 +314,8 @@ impl Wagers {
     }
 
     fn exceeds_maximum(&self, slot: &Slot) -> bool {
-        let maximum = self.directory.terms(slot.game, slot.at_ms()).and_then(|terms| terms.payout_max.as_ref());
+        let maximum =
+            self.directory.terms(slot.game, slot.at_ms()).and_then(|terms| terms.payout_max.as_ref());
         maximum.is_some_and(|(spelt, multiple_e9)| {
             Maximum { spelt, multiple_e9: *multiple_e9 }.is_exceeded(slot.stake, slot.payout.into())
         })
@@ -379,7 +382,8 @@ impl Wagers {
     fn missing_row(&self, wager: &Wager<'_>, position: u64) -> (Output, Vec<u8>) {
         let record = Record::Wager(wager.clone());
         let places = &self.settings.places;
-        let row = write(|out| push_record_reject(out, &record, Cause::OutcomeMissing, position, None, places));
+        let row =
+            write(|out| push_record_reject(out, &record, Cause::OutcomeMissing, position, None, places));
         (Output::Rejects, row)
     }
 
@@ -420,7 +424,11 @@ impl Wagers {
     }
 
     fn tell(&self, slot: &Slot, tick: Tick) -> Told {
-        if slot.has(MANY) { self.tell_list(slot, tick, self.settings.wanted).0 } else { self.tell_simple(slot, tick) }
+        if slot.has(MANY) {
+            self.tell_list(slot, tick, self.settings.wanted).0
+        } else {
+            self.tell_simple(slot, tick)
+        }
     }
 
     /// The commonest of turns: a wager comes, is settled, or both, and nothing is to be said of it but its money. Only
@@ -432,7 +440,8 @@ impl Wagers {
         let is_plain = self.settings.wanted == Wanted::default()
             && after.has(WAGER)
             && after.flags() & (CLAIMS | KNOWS | MANY) == 0
-            && (is_new || before.wager == after.wager && !before.has(SETTLED) && due_ms(before) > self.last_tick)
+            && (is_new
+                || before.wager == after.wager && !before.has(SETTLED) && due_ms(before) > self.last_tick)
             && (if is_settled { !self.exceeds_maximum(after) } else { due_ms(after) > tick });
         if !is_plain || !is_new && !is_settled {
             return false;
@@ -550,7 +559,13 @@ impl Finding {
 }
 
 /// The stake of a wager: always an event of its account, for wagers are counted even where no money moves.
-pub(super) fn stake_booked(account: u32, at_ms: u64, stake: i64, is_free: bool, claim: Option<Quantity>) -> Booked {
+pub(super) fn stake_booked(
+    account: u32,
+    at_ms: u64,
+    stake: i64,
+    is_free: bool,
+    claim: Option<Quantity>,
+) -> Booked {
     let mut flags = PLACED;
     if stake != 0 || claim.is_some() {
         flags |= EVENT;
@@ -566,7 +581,12 @@ pub(super) fn stake_booked(account: u32, at_ms: u64, stake: i64, is_free: bool, 
 }
 
 /// A credit of the house's: a payout, or a stake reversed. None where it neither moves money nor claims anything.
-pub(super) fn credit_booked(account: u32, at_ms: u64, amount: i64, claim: Option<Quantity>) -> Option<Booked> {
+pub(super) fn credit_booked(
+    account: u32,
+    at_ms: u64,
+    amount: i64,
+    claim: Option<Quantity>,
+) -> Option<Booked> {
     let flags = if claim.is_some() { EVENT | CLAIMED } else { EVENT };
     let event = Event::new(at_ms, amount, flags);
     (amount != 0 || claim.is_some()).then_some(Booked {
@@ -590,7 +610,8 @@ pub(super) fn write(row: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
 }
 
 fn head_of_settle(settle: &Outcome<'_>) -> Head {
-    let minor = settle.payout.zip(settle.currency).and_then(|(payout, currency)| payout.minor(currency.exponent()));
+    let minor =
+        settle.payout.zip(settle.currency).and_then(|(payout, currency)| payout.minor(currency.exponent()));
     let mut head = Head::blank(Kind::Settle);
     (head.at_ms, head.amount, head.currency) = (settle.at_ms, minor.unwrap_or_default(), settle.currency);
     head
@@ -617,7 +638,11 @@ impl Fold for Wagers {
     }
 
     fn before(&mut self, slot: &Slot, now: Tick, eager: bool) -> Before {
-        if eager || slot.has(MANY) { Before::Told(Box::new(self.tell(slot, now))) } else { Before::Simple(*slot) }
+        if eager || slot.has(MANY) {
+            Before::Told(Box::new(self.tell(slot, now)))
+        } else {
+            Before::Simple(*slot)
+        }
     }
 
     fn turn(&mut self, slot: &mut Slot, before: Before, tick: Tick, out: &mut Outbox) -> Turn {
@@ -625,7 +650,10 @@ impl Fold for Wagers {
             && let Before::Simple(before) = &before
             && self.turn_plain(before, slot, tick, out)
         {
-            return Turn { next: self.missing_from_ms(slot).filter(|&from_ms| from_ms > tick), vacant: false };
+            return Turn {
+                next: self.missing_from_ms(slot).filter(|&from_ms| from_ms > tick),
+                vacant: false,
+            };
         }
         let before = match before {
             Before::Simple(slot) => self.tell_simple(&slot, self.last_tick),
@@ -699,7 +727,8 @@ impl Fold for Wagers {
 
     fn revise(&mut self, slot: &mut Slot) {
         // What the new rows refuse is no longer simple.
-        let refused = slot.has(WAGER) && self.directory.refuses(slot.account, Some(slot.game), slot.at_ms()).is_some();
+        let refused =
+            slot.has(WAGER) && self.directory.refuses(slot.account, Some(slot.game), slot.at_ms()).is_some();
         if refused && !slot.has(MANY) {
             self.make_list(slot);
         }

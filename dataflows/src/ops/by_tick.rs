@@ -49,7 +49,8 @@ pub fn by_tick<'s, L: ByTick>(
         move |frontiers| {
             input.for_each(|_, updates| {
                 let last = waiting.last().map_or(0, L::tick);
-                sorted &= updates.is_sorted_by_key(L::tick) && updates.first().is_none_or(|first| L::tick(first) >= last);
+                sorted &= updates.is_sorted_by_key(L::tick)
+                    && updates.first().is_none_or(|first| L::tick(first) >= last);
                 if waiting.is_empty() {
                     std::mem::swap(&mut waiting, updates);
                 } else {

@@ -19,10 +19,10 @@
 use std::collections::BTreeMap;
 
 use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
-use timely::dataflow::StreamVec;
 
 use super::key_index::{KeyIndex, prefetch};
 use crate::Tick;
@@ -73,7 +73,13 @@ pub trait Fold: 'static {
     /// to put the telling off: side rows are about to change.
     fn before(&mut self, state: &Self::State, now: Tick, eager: bool) -> Self::Before;
     /// Tells the differences between `before` and `f` at `tick`.
-    fn turn(&mut self, state: &mut Self::State, before: Self::Before, tick: Tick, out: &mut Self::Out) -> Turn;
+    fn turn(
+        &mut self,
+        state: &mut Self::State,
+        before: Self::Before,
+        tick: Tick,
+        out: &mut Self::Out,
+    ) -> Turn;
     /// All keys that a tick touched have had their turn.
     fn turned(&mut self, tick: Tick, out: &mut Self::Out);
     /// The tick after which nothing can touch the key any more; `Tick::MAX` where nothing was filed.
@@ -194,12 +200,15 @@ where
         let mut capability = capabilities.into_iter().next();
         let mut keyed = Keyed::new(fold, pace);
         move |frontiers| {
-            input.for_each(|_, messages| keyed.waiting.extend(messages.drain(..).map(|updates| (updates, 0))));
+            input
+                .for_each(|_, messages| keyed.waiting.extend(messages.drain(..).map(|updates| (updates, 0))));
             side_input.for_each(|_, rows| keyed.side.append(rows));
             let Some(held) = &mut capability else { return };
             let mut handle = output.activate();
-            let frontier =
-                frontiers.iter().map(|frontier| frontier.frontier().first().copied().unwrap_or(Tick::MAX)).min();
+            let frontier = frontiers
+                .iter()
+                .map(|frontier| frontier.frontier().first().copied().unwrap_or(Tick::MAX))
+                .min();
             let frontier = frontier.unwrap_or(Tick::MAX);
             let mut done = false;
             {
@@ -321,7 +330,9 @@ impl<F: Fold> Keyed<F> {
         }
         let (&first, _) = self.timers.first_key_value()?;
         match self.pace.timer_tick_ms {
-            Some(tick_ms) => Some(first.next_multiple_of(tick_ms).max(self.now)).filter(|&tick| tick < frontier),
+            Some(tick_ms) => {
+                Some(first.next_multiple_of(tick_ms).max(self.now)).filter(|&tick| tick < frontier)
+            }
             // Only at the end, and then all at once.
             None if frontier == Tick::MAX && self.pace.rest_at_end => self.timers.keys().next_back().copied(),
             None => None,

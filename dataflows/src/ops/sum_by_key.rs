@@ -89,7 +89,10 @@ impl<T: Teller> ByTick for Sums<T> {
 
     fn work(&mut self, tick: Tick, updates: &[Self::In], out: &mut T::Out) {
         for (key, addend, _) in updates {
-            let entry = self.sums.entry(key.clone()).or_insert_with(|| Entry { sum: T::Sum::default(), tick: Tick::MAX });
+            let entry = self
+                .sums
+                .entry(key.clone())
+                .or_insert_with(|| Entry { sum: T::Sum::default(), tick: Tick::MAX });
             if entry.tick != tick {
                 entry.tick = tick;
                 self.changed.push((key.clone(), entry.sum.clone()));

@@ -309,7 +309,8 @@ impl Timeline {
         let least = Event { word: from_ms << 4, amount: i64::MAX };
         let upto = if self.blocks.is_empty() { 0 } else { self.block_of(least) + 1 };
         let kept = self.blocks[..upto].iter().rev().flat_map(|block| block.events.iter().rev());
-        let kept = kept.filter(|event| event.has(STAKE) && event.at_ms() < from_ms).map(|event| -event.amount);
+        let kept =
+            kept.filter(|event| event.has(STAKE) && event.at_ms() < from_ms).map(|event| -event.amount);
         let forgotten = self.forgotten_stakes.iter().rev().map(|&(_, stake)| stake);
         let mut stakes: Vec<i64> = kept.chain(forgotten).take(BASELINE).collect();
         stakes.reverse();
@@ -365,9 +366,9 @@ impl Timeline {
 
     /// Forgets whole blocks whose events all lie before `before_ms`.
     pub fn forget(&mut self, before_ms: u64) {
-        let past = self.blocks.partition_point(|block| {
-            block.events.last().is_some_and(|last| last.at_ms() < before_ms)
-        });
+        let past = self
+            .blocks
+            .partition_point(|block| block.events.last().is_some_and(|last| last.at_ms() < before_ms));
         if past == 0 {
             return;
         }
@@ -384,7 +385,6 @@ impl Timeline {
         self.minutes.drain(..self.minutes.partition_point(|entry| entry.0 < minute));
         self.claims.drain(..self.claims.partition_point(|claim| claim.0 < before_ms));
     }
-
 }
 
 /// The part of a timeline that changed since it was last watched: by time, and whether anything was taken out.
@@ -408,7 +408,14 @@ pub trait Watch: 'static {
     /// Brings what was found up to date, after a part of the timeline changed.
     fn watch(&self, account: u32, timeline: &mut Timeline, dirty: Dirty, found: &mut Self::Found);
     /// Tells that findings changed.
-    fn tell(&mut self, account: u32, before: &Self::Found, after: &Self::Found, tick: Tick, out: &mut Self::Out);
+    fn tell(
+        &mut self,
+        account: u32,
+        before: &Self::Found,
+        after: &Self::Found,
+        tick: Tick,
+        out: &mut Self::Out,
+    );
     /// Tells the rows at rest.
     fn rest(&mut self, account: u32, found: &Self::Found, out: &mut Self::Out);
     /// What happened before this time can be forgotten at `now`, and how often it is worth to look.
@@ -487,7 +494,8 @@ impl<W: Watch> ByTick for Timelines<W> {
             }
             let account = change.account as usize;
             if self.kept.len() <= account {
-                let empty = || Kept { timeline: Timeline::default(), dirty: None, found: None, is_touched: false };
+                let empty =
+                    || Kept { timeline: Timeline::default(), dirty: None, found: None, is_touched: false };
                 self.kept.resize_with(account + 1, empty);
             }
             let kept = &mut self.kept[account];

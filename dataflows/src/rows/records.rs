@@ -169,12 +169,19 @@ fn wager_subject(wager: &Wager<'_>) -> String {
 
 /// Writes the anomaly that a wager was placed after its result was known.
 pub fn push_late_wager(out: &mut Vec<u8>, wager: &Wager<'_>, known_ms: u64) {
-    AnomalyKind::LateWager.push(out, &wager.origin.tenant, &wager_subject(wager), Some(wager.at_ms), |evidence| {
-        evidence
-            .time("known_ms", known_ms)
-            .time("late_by_ms", wager.at_ms - known_ms)
-            .money("stake", i128::from(wager.stake), wager.currency)
-    });
+    AnomalyKind::LateWager.push(
+        out,
+        &wager.origin.tenant,
+        &wager_subject(wager),
+        Some(wager.at_ms),
+        |evidence| {
+            evidence.time("known_ms", known_ms).time("late_by_ms", wager.at_ms - known_ms).money(
+                "stake",
+                i128::from(wager.stake),
+                wager.currency,
+            )
+        },
+    );
 }
 
 /// What a games row lets a wager pay at most.

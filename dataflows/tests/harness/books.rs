@@ -156,8 +156,10 @@ fn decoded(streams: &Streams<'_>, rules: &Rules, decoder: &Decoder) -> (Vec<Deco
 fn line_ticks(receipts: &[Option<u64>], clock: Option<u64>, rules: &Rules) -> Vec<Tick> {
     let mut sorted: Vec<u64> = receipts.iter().flatten().copied().collect();
     sorted.sort_unstable();
-    let latest = sorted.get(sorted.len().saturating_sub(1) / 2).map_or(u64::MAX, |median| median + rules.gap_ms_max);
-    let mut now = clock.or(receipts.iter().flatten().copied().find(|&receipt| receipt <= latest)).unwrap_or(0);
+    let latest =
+        sorted.get(sorted.len().saturating_sub(1) / 2).map_or(u64::MAX, |median| median + rules.gap_ms_max);
+    let mut now =
+        clock.or(receipts.iter().flatten().copied().find(|&receipt| receipt <= latest)).unwrap_or(0);
     receipts
         .iter()
         .map(|receipt| {
@@ -170,7 +172,13 @@ fn line_ticks(receipts: &[Option<u64>], clock: Option<u64>, rules: &Rules) -> Ve
 /// For each worker: batches and the tick before which everything is complete with them.
 type Steps = Vec<Vec<(Vec<Batch>, Tick)>>;
 
-fn steps(references: Vec<Decoded>, mut data: Vec<(Tick, Decoded)>, workers: usize, cut: Cut, tick_ms: u64) -> Steps {
+fn steps(
+    references: Vec<Decoded>,
+    mut data: Vec<(Tick, Decoded)>,
+    workers: usize,
+    cut: Cut,
+    tick_ms: u64,
+) -> Steps {
     let mut steps: Steps = vec![Vec::new(); workers];
     let mut push = |batches: Vec<Batch>, complete_before: Tick| {
         for (worker, steps) in steps.iter_mut().enumerate() {
