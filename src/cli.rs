@@ -355,7 +355,7 @@ mod tests {
                 Ok(Summary::default())
             },
             generate: |args, _| {
-                assert_eq!((args.wagers, args.seed, args.faults), (5, 9, 0.25));
+                assert_eq!((args.wagers, args.seed, args.faults), (Some(5), Some(9), Some(0.25)));
                 Err(Error::unreachable(Domain::Output, Phrase::new(Key::DiskFull)))
             },
         }

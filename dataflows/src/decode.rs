@@ -345,7 +345,7 @@ impl Decoder {
                 }
                 Err(fault) => {
                     block.receipts[line] = fault.receipt_ms;
-                    self.set_aside(lines.topic, fault, place, bytes, &mut block.batches);
+                    self.set_aside(lines.topic, *fault, place, bytes, &mut block.batches);
                 }
             }
         }
@@ -407,7 +407,7 @@ impl Decoder {
         head
     }
 
-    fn set_aside(&self, topic: Topic, fault: Box<Fault>, place: Place, raw: &[u8], batches: &mut [Batch]) {
+    fn set_aside(&self, topic: Topic, fault: Fault, place: Place, raw: &[u8], batches: &mut [Batch]) {
         let unsound = Unsound {
             key: 0,
             admitted: 0,

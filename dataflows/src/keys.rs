@@ -46,7 +46,7 @@ impl JobKey {
 #[inline]
 pub fn owner(key: u128, workers: usize) -> usize {
     // The upper bits: the index of a worker's keys goes by the lower ones.
-    ((key >> 96) as u64 * workers as u64 >> 32) as usize
+    (((key >> 96) as u64 * workers as u64) >> 32) as usize
 }
 
 /// For maps whose keys are keyed hashes already, or small numbers: the least work that spreads both.

@@ -1,4 +1,14 @@
 //! Random histories against a slow, plain reference that shares no code with the product.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests run workers and read the environment"
+)]
+
+#[path = "model/against_graph.rs"]
+mod against_graph;
+#[path = "harness/books.rs"]
+mod harness;
 
 mod model {
     pub mod history;

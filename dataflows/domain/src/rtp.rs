@@ -137,6 +137,7 @@ fn big(number: I256) -> BigInt {
     BigInt::from_signed_bytes_le(&number.to_le_bytes())
 }
 
+#[allow(clippy::disallowed_types, reason = "an estimate; near a half the exact way decides")]
 fn as_f64(number: I256) -> f64 {
     number.as_f64()
 }

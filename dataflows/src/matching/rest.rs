@@ -46,35 +46,32 @@ pub fn rest(wagers: &mut Wagers, slab: &Slab<Slot>, out: &mut Outbox) -> bool {
     done
 }
 
+/// Tenant and provider.
+type Owner = (Vec<u8>, Vec<u8>);
+
 fn order(wagers: &Wagers, slab: &Slab<Slot>) -> Vec<u32> {
-    let mut groups: BTreeMap<(Vec<u8>, Vec<u8>), Vec<u32>> = BTreeMap::new();
-    let mut without_wager = Vec::new();
-    let mut last: Option<((Vec<u8>, Vec<u8>), Vec<u32>)> = None;
+    let mut groups: BTreeMap<Owner, Vec<u32>> = BTreeMap::new();
+    let mut ordered = Vec::new();
+    // Neighbours mostly share tenant and provider: a run of them is looked up once.
+    let mut run: (Owner, Vec<u32>) = Default::default();
     for slot in slab.live() {
         let Some(packed) = wagers.wager_of(&slab.get(slot).1) else {
-            without_wager.push(slot);
+            ordered.push(slot);
             continue;
         };
         let [tenant, provider] = packed.leading_texts::<2>();
-        match &mut last {
-            Some((key, slots)) if key.0 == tenant && key.1 == provider => slots.push(slot),
-            _ => {
-                let key = (tenant.to_vec(), provider.to_vec());
-                let slots = groups.remove(&key).unwrap_or_default();
-                if let Some((key, slots)) = last.replace((key, slots)) {
-                    groups.insert(key, slots);
-                }
-                if let Some((_, slots)) = &mut last {
-                    slots.push(slot);
-                }
-            }
+        if run.0.0 != tenant || run.0.1 != provider {
+            let (owner, slots) =
+                std::mem::replace(&mut run, ((tenant.to_vec(), provider.to_vec()), Vec::new()));
+            groups.entry(owner).or_default().extend(slots);
         }
+        run.1.push(slot);
     }
-    groups.extend(last);
-    for (_, slots) in groups {
-        without_wager.extend(sorted(wagers, slab, slots));
+    groups.entry(run.0).or_default().extend(run.1);
+    for slots in groups.into_values() {
+        ordered.extend(sorted(wagers, slab, slots));
     }
-    without_wager
+    ordered
 }
 
 /// The keys of one tenant and provider in order of their ids.

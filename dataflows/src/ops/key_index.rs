@@ -164,7 +164,7 @@ mod tests {
         let mut seed = 1u64;
         for _ in 0..200_000 {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let key = u128::from(seed >> 33) % 300 | u128::from(seed >> 40 & 3) << 100;
+            let key = (u128::from(seed >> 33) % 300) | (u128::from((seed >> 40) & 3) << 100);
             if let Some(slot) = map.remove(&key) {
                 assert_eq!(index.find(key, |slot| slots[slot as usize] == key), Some(slot));
                 index.remove(key, slot);

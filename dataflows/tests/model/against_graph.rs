@@ -1,23 +1,11 @@
 //! Random histories through the real graph, against the reference: every cut, every number of workers, one answer.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    reason = "tests run workers and read the environment"
-)]
 
-#[path = "harness/books.rs"]
-mod harness;
-mod model {
-    pub mod history;
-    pub mod reference;
-}
-
+use crate::harness::{Cut, Told, run, span_ms};
+use crate::model::history::{history, minimise, shown};
+use crate::model::reference::{self, Settings, Streams, books, line};
 use gyre_dataflows::rows::Output;
 use gyre_domain::records::Topic;
 use gyre_domain::rules::Rules;
-use harness::{Cut, Told, run, span_ms};
-use model::history::{history, minimise, shown};
-use model::reference::{self, Settings, Streams, books, line};
 
 fn rules(settings: &Settings) -> Rules {
     Rules {
