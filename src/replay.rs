@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use gyre_dataflows::Tick;
-use gyre_dataflows::decode::{Batch, Decoder};
+use gyre_dataflows::batch::Batch;
+use gyre_dataflows::decode::Decoder;
 use gyre_dataflows::graph::{self, Settings};
 use gyre_dataflows::keys::JobKey;
 use gyre_dataflows::rows::records::Places;

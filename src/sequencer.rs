@@ -15,8 +15,9 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gyre_dataflows::Tick;
-use gyre_dataflows::admission::admit;
-use gyre_dataflows::decode::{Batch, Decoded, Decoder, Lines};
+use gyre_dataflows::batch::Batch;
+use gyre_dataflows::decode::admission::admit;
+use gyre_dataflows::decode::{Decoded, Decoder, Lines};
 use gyre_domain::decode::UnknownFields;
 use gyre_domain::records::Topic;
 use gyre_domain::rules::Rules;

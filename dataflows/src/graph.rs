@@ -7,7 +7,7 @@ use gyre_domain::time::GamingDays;
 use timely::dataflow::operators::{Enter, Leave};
 use timely::dataflow::{Scope, StreamVec};
 
-use crate::decode::Batch;
+use crate::batch::Batch;
 use crate::keys::JobKey;
 use crate::names::Names;
 use crate::ops::fold_by_key::Pace;

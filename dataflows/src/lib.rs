@@ -13,15 +13,21 @@
 //! workers. Everything that decides anything about money is here or in [`gyre_domain`]; nothing here knows of files,
 //! clocks, metrics or the network.
 
-pub mod aggregates;
-pub mod anomalies;
 pub mod decode;
-pub mod ledger;
-pub mod matching;
-pub mod outputs;
+
 pub mod validate;
 
-pub mod admission;
+pub mod matching;
+
+pub mod ledger;
+
+pub mod aggregates;
+
+pub mod anomalies;
+
+pub mod outputs;
+
+pub mod batch;
 pub mod graph;
 pub mod keys;
 pub mod names;

@@ -19,7 +19,7 @@ use timely::dataflow::operators::vec::Broadcast;
 use timely::dataflow::{Scope, StreamVec};
 
 use crate::Tick;
-use crate::decode::Batch;
+use crate::batch::Batch;
 use crate::graph::Settings;
 use crate::ops::fan_out::fan_out;
 use crate::ops::fold_by_key::fold_by_key;

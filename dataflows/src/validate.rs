@@ -14,7 +14,7 @@ use timely::dataflow::operators::generic::operator::empty;
 use timely::dataflow::{Scope, StreamVec};
 
 use crate::Tick;
-use crate::decode::{Batch, Unsound, UnsoundBatch};
+use crate::batch::{Batch, Unsound, UnsoundBatch};
 use crate::graph::Settings;
 use crate::ops::fan_out::fan_out;
 use crate::ops::fold_by_key::{Fold, Slab, Turn, fold_by_key};

@@ -2,7 +2,7 @@
 
 use gyre_domain::money::Quantity;
 
-use crate::decode::Batch;
+use crate::batch::Batch;
 use crate::packed::Packed;
 
 /// A record of a key, with its equal copies.

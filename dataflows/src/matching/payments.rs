@@ -10,7 +10,7 @@ use super::postings;
 use super::told::{Booked, Outbox, Told, Writer};
 use super::wagers::write;
 use crate::Tick;
-use crate::decode::Batch;
+use crate::batch::Batch;
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
 use crate::ops::timeline_by_key::{CLAIM, EVENT, Event};

@@ -8,7 +8,7 @@ use super::many::{self, Filed};
 use super::told::{Outbox, Told, Writer};
 use super::wagers::write;
 use crate::Tick;
-use crate::decode::{Batch, Kind};
+use crate::batch::{Batch, Kind};
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
 use crate::rows::records::{push_conflict, push_record_reject};

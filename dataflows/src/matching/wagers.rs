@@ -17,7 +17,7 @@ use super::log::{Log, Place};
 use super::many::{self, Filed};
 use super::told::{Booked, Marks, Outbox, Play, QUARTER_MS, Told, Writer};
 use crate::Tick;
-use crate::decode::{Batch, Head, Kind};
+use crate::batch::{Batch, Head, Kind};
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
 use crate::ops::timeline_by_key::{CLAIM as CLAIMED, EVENT, Event, STAKE, WAGER as PLACED};

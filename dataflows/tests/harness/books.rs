@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use gyre_dataflows::Tick;
-use gyre_dataflows::admission::admit;
-use gyre_dataflows::decode::{Batch, Decoded, Decoder, Lines};
+use gyre_dataflows::batch::Batch;
+use gyre_dataflows::decode::admission::admit;
+use gyre_dataflows::decode::{Decoded, Decoder, Lines};
 use gyre_dataflows::graph::{self, Settings};
 use gyre_dataflows::keys::JobKey;
 use gyre_dataflows::rows::records::Places;

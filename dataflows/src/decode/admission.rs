@@ -5,8 +5,8 @@
 use gyre_domain::cause::Cause;
 use gyre_domain::rules::Rules;
 
+use super::{Decoded, Decoder};
 use crate::Tick;
-use crate::decode::{Decoded, Decoder};
 
 /// Gives every line of a block (in parts where its lines are very long) its tick, by the file's `clock` so far, and
 /// sets aside what may not come in. Gives the first line's tick.

@@ -1,0 +1,297 @@
+//! Batches: records on their way to the workers that own them.
+//!
+//! A batch is one element of a message, however many records it holds: it costs one hand-over, not one for each, and
+//! all text lies in one piece of memory.
+
+use std::sync::Arc;
+
+use gyre_domain::cause::Cause;
+use gyre_domain::currency::Currency;
+use gyre_domain::records::{Record, Topic, digest};
+use serde::{Deserialize, Serialize};
+
+use crate::Tick;
+use crate::ops::fold_by_key::Updates;
+use crate::packed::Packed;
+
+/// Bytes of a packed record, about.
+const TEXT_BYTES: usize = 96;
+
+/// What a head's record is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Kind {
+    /// A stake accepted.
+    Wager,
+    /// A payout.
+    Settle,
+    /// A reversal of the stake.
+    Cancel,
+    /// A payout taken back.
+    Unsettle,
+    /// Money in or out.
+    Payment,
+    /// A games row.
+    Game,
+    /// An accounts row.
+    Account,
+}
+
+/// The fixed part of a record: all that most records need to be worked.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Head {
+    /// The identity under which its records meet (an outcome's is its wager's).
+    pub key: u128,
+    /// The account in its currency, of wagers and payments.
+    pub account: u128,
+    /// The game, of wagers.
+    pub game: u128,
+    /// The tick at which it was admitted.
+    pub admitted: Tick,
+    /// When it was so.
+    pub at_ms: u64,
+    /// Stake, payout or amount, minor units.
+    pub amount: i64,
+    /// Of the amount.
+    pub currency: Option<Currency>,
+    /// Where its packed form begins.
+    pub(crate) start: u32,
+    /// How long that is.
+    pub(crate) length: u32,
+    /// Its raw bytes in the block's lines.
+    pub(crate) raw: (u32, u32),
+    /// Which line of the block it is.
+    pub(crate) line: u16,
+    /// What it is.
+    pub kind: Kind,
+    /// 1 for a record that comes, −1 for one that is withdrawn.
+    pub diff: i8,
+    /// It was set aside at admission.
+    pub(crate) void: bool,
+}
+
+impl Head {
+    /// A head that says only what its record is.
+    pub fn blank(kind: Kind) -> Self {
+        Self {
+            key: 0,
+            account: 0,
+            game: 0,
+            admitted: 0,
+            at_ms: 0,
+            amount: 0,
+            currency: None,
+            start: 0,
+            length: 0,
+            raw: (0, 0),
+            line: 0,
+            kind,
+            diff: 1,
+            void: false,
+        }
+    }
+}
+
+/// A record that fails a check on itself.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Unsound {
+    /// The identity of its reject row.
+    pub key: u128,
+    /// The tick at which it came.
+    pub admitted: Tick,
+    /// What it was to be about.
+    pub topic: u8,
+    /// As far as readable, else `"-"`.
+    pub tenant: String,
+    /// As far as readable, else `"-"`.
+    pub provider: String,
+    /// As far as readable.
+    pub id: Option<String>,
+    /// The check that it fails.
+    pub cause: u8,
+    /// SHA-256 of the raw bytes, or of the canonical content.
+    pub digest: [u8; 32],
+    /// Where it came from.
+    pub position: u64,
+    /// Its bytes.
+    pub raw: Vec<u8>,
+    pub(crate) line: u16,
+}
+
+/// The records of a block that one worker owns.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Batch {
+    /// That worker.
+    pub worker: u32,
+    /// What they are about.
+    pub(crate) topic: u8,
+    /// The one tick of all its records, where ticks are coarse.
+    pub coarse: Option<Tick>,
+    pub(crate) heads: Vec<Head>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) lines: Arc<Vec<u8>>,
+    pub(crate) unsound: Vec<Unsound>,
+}
+
+impl Batch {
+    /// A batch with room for so many records.
+    pub(crate) fn empty(worker: u32, topic: Topic, lines: Arc<Vec<u8>>, records: usize) -> Self {
+        Self {
+            worker,
+            topic: topic as u8,
+            coarse: None,
+            heads: Vec::with_capacity(records),
+            bytes: Vec::with_capacity(records * TEXT_BYTES),
+            lines,
+            unsound: Vec::new(),
+        }
+    }
+
+    /// What the records are about.
+    pub fn topic(&self) -> Topic {
+        Topic::ALL[usize::from(self.topic)]
+    }
+
+    /// A record's fixed part.
+    #[inline]
+    pub fn head(&self, at: usize) -> &Head {
+        &self.heads[at]
+    }
+
+    /// A record's packed form.
+    #[inline]
+    pub fn packed(&self, at: usize) -> Packed<'_> {
+        let head = &self.heads[at];
+        Packed(&self.bytes[head.start as usize..(head.start + head.length) as usize])
+    }
+
+    /// A record's bytes as received.
+    pub fn raw(&self, at: usize) -> &[u8] {
+        let (start, end) = self.heads[at].raw;
+        &self.lines[start as usize..end as usize]
+    }
+
+    /// How many records it holds, sound or not.
+    pub fn records(&self) -> usize {
+        self.heads.len() + self.unsound.len()
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_void(&self) -> bool {
+        self.records() == 0
+    }
+
+    /// The same records, admitted at one tick: reference rows of a replay, which come before its first tick.
+    pub fn at(mut self, tick: Tick) -> Self {
+        self.heads.iter_mut().for_each(|head| head.admitted = tick);
+        self.unsound.iter_mut().for_each(|unsound| unsound.admitted = tick);
+        self
+    }
+
+    /// The same records, none admitted before `least`: lines before the first receipt of a file take the clock as it
+    /// stands elsewhere.
+    pub fn not_before(mut self, least: Tick) -> Self {
+        self.heads.iter_mut().for_each(|head| head.admitted = head.admitted.max(least));
+        self.unsound.iter_mut().for_each(|unsound| unsound.admitted = unsound.admitted.max(least));
+        self
+    }
+
+    /// Takes the rejects out.
+    pub fn take_unsound(&mut self) -> UnsoundBatch {
+        UnsoundBatch { worker: self.worker, coarse: self.coarse, records: std::mem::take(&mut self.unsound) }
+    }
+
+    /// The same records, withdrawn.
+    pub fn withdrawn(mut self, admitted: Tick) -> Self {
+        for head in &mut self.heads {
+            head.diff = -1;
+            head.admitted = admitted;
+        }
+        self.unsound.clear();
+        self
+    }
+}
+
+impl Updates for Batch {
+    fn worker(&self) -> u64 {
+        self.worker.into()
+    }
+
+    fn len(&self) -> usize {
+        self.heads.len()
+    }
+
+    #[inline]
+    fn key(&self, at: usize) -> u128 {
+        self.heads[at].key
+    }
+
+    #[inline]
+    fn tick(&self, at: usize) -> Tick {
+        self.coarse.unwrap_or(self.heads[at].admitted)
+    }
+
+    #[inline]
+    fn admitted(&self, at: usize) -> Tick {
+        self.heads[at].admitted
+    }
+}
+
+/// Rejects of a block that one worker owns.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct UnsoundBatch {
+    worker: u32,
+    coarse: Option<Tick>,
+    /// The records.
+    pub records: Vec<Unsound>,
+}
+
+impl Updates for UnsoundBatch {
+    fn worker(&self) -> u64 {
+        self.worker.into()
+    }
+
+    fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    fn key(&self, at: usize) -> u128 {
+        self.records[at].key
+    }
+
+    fn tick(&self, at: usize) -> Tick {
+        self.coarse.unwrap_or(self.records[at].admitted)
+    }
+
+    fn admitted(&self, at: usize) -> Tick {
+        self.records[at].admitted
+    }
+}
+
+impl Batch {
+    /// The reject of a sound record that is not admitted.
+    pub(crate) fn refused(&self, at: usize, cause: Cause) -> Unsound {
+        let (head, packed) = (&self.heads[at], self.packed(at));
+        let record = match head.kind {
+            Kind::Wager => Record::Wager(packed.wager()),
+            Kind::Settle | Kind::Cancel | Kind::Unsettle => Record::Outcome(packed.outcome()),
+            Kind::Payment => Record::Payment(packed.payment()),
+            Kind::Game => Record::Game(packed.game()),
+            Kind::Account => Record::Account(packed.account()),
+        };
+        let mut content = Vec::new();
+        record.canonical(&mut content);
+        Unsound {
+            key: 0,
+            admitted: 0,
+            topic: self.topic,
+            tenant: record.origin().tenant.to_string(),
+            provider: record.origin().provider.to_string(),
+            id: Some(record.id().to_string()),
+            cause: cause as u8,
+            digest: digest(&content),
+            position: packed.position(),
+            raw: self.raw(at).to_vec(),
+            line: head.line,
+        }
+    }
+}
