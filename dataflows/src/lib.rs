@@ -3,11 +3,11 @@
 //! ```text
 //!            ┌─────────── a failed record that may mend will enter again here ───────────┐
 //!            ▼                                                                           ┊
-//! lines ─▶ decode ─▶ validate ─▶ matching ─▶ ledger ─▶ balances ───────────────┐         ┊
-//!                       │           │   │       └────▶ anomalies ──────────────┤         ┊
-//!                       │           │   └──▶ aggregates (RTP) ─────────────────┤         ┊
-//!                       ▼           ▼                                          ▼         ┊
-//!                    rejects ────rejects, wager_states ─────────────────▶ outputs ┄┄┄┄┄┄┄┄┘
+//! lines ─▶ decode ─▶ validate ─▶ matching ─▶ ledger ─▶ balances ─────────────────────┐   ┊
+//!                       │           │   │       └──────────┐                         │   ┊
+//!                       │           │   └─▶ aggregates (RTP)───▶ anomalies ──────────┤   ┊
+//!                       ▼           ▼                                                ▼   ┊
+//!                    rejects ────rejects, wager_states ──────────────────────────▶ outputs
 //! ```
 //! The books are a function of the *set* of admitted records: not of their order, their batching or the number of
 //! workers. Everything that decides anything about money is here or in [`gyre_domain`]; nothing here knows of files,

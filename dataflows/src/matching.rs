@@ -26,7 +26,9 @@ use crate::ops::fold_by_key::fold_by_key;
 use crate::seams::{LedgerBatch, PlaysBatch, Reading};
 use told::Outbox;
 
+pub mod booking;
 pub mod directory;
+pub mod findings;
 pub mod judged;
 pub mod log;
 pub mod many;

@@ -266,6 +266,13 @@ pub fn push_raw(out: &mut Vec<u8>, raw: Option<&[u8]>) {
     }
 }
 
+/// Writes a row of its own.
+pub fn write(row: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut text = Vec::with_capacity(256);
+    row(&mut text);
+    text
+}
+
 /// How bad an anomaly is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Severity {

@@ -171,21 +171,8 @@ fn judge_outcomes(
     if let Some(&cancel) = cancels.first() {
         let revision = outcome(cancel).origin.revision;
         let provisional =
-            groups.iter().map(|group| group[0]).filter(|&i| outcome(i).kind == OutcomeKind::Settle);
-        let highest = provisional.clone().map(|i| outcome(i).origin.revision).max();
-        let earliest_ms = provisional
-            .filter(|&i| Some(outcome(i).origin.revision) == highest)
-            .map(|i| outcome(i).at_ms)
-            .min();
-        let stands = match highest {
-            None => true,
-            Some(highest) => match revision.cmp(&highest) {
-                Ordering::Greater => true,
-                Ordering::Equal => earliest_ms.is_none_or(|earliest_ms| outcome(cancel).at_ms < earliest_ms),
-                Ordering::Less => false,
-            },
-        };
-        if stands {
+            groups.iter().map(|group| outcome(group[0])).filter(|it| it.kind == OutcomeKind::Settle);
+        if cancel_stands(outcome(cancel), provisional) {
             life.cancel = Some(cancel);
             keep_conflict(cancels, life);
             for group in &mut groups {
@@ -208,6 +195,22 @@ fn judge_outcomes(
             _ => life.unsettles.push(standing),
         }
         keep_conflict(group, life);
+    }
+}
+
+/// Whether the cancel stands against the provisional settles: its revision is higher than all of theirs, or it was
+/// strictly earlier than every one of the highest revision, which is its own.
+fn cancel_stands<'a>(
+    cancel: &Outcome<'_>,
+    provisional: impl Iterator<Item = &'a Outcome<'a>> + Clone,
+) -> bool {
+    let Some(highest) = provisional.clone().map(|settle| settle.origin.revision).max() else { return true };
+    match cancel.origin.revision.cmp(&highest) {
+        Ordering::Greater => true,
+        Ordering::Equal => provisional
+            .filter(|settle| settle.origin.revision == highest)
+            .all(|settle| cancel.at_ms < settle.at_ms),
+        Ordering::Less => false,
     }
 }
 

@@ -5,15 +5,16 @@ use gyre_domain::lifecycle::{Life, State};
 use gyre_domain::records::{Outcome, Record, Wager};
 use gyre_domain::rtp::Plays;
 
+use super::booking::{credit_booked, stake_booked};
 use super::directory::Directory;
+use super::findings::Finding;
 use super::many::Filed;
 use super::postings;
 use super::told::{Play, QUARTER_MS, Told};
-use super::wagers::{Finding, credit_booked, stake_booked, write};
 use crate::Tick;
 use crate::graph::Settings;
 use crate::rows::records::{Maximum, Standing, push_conflict, push_record_reject, push_wager_state};
-use crate::rows::{AnomalyKind, Output, Wanted};
+use crate::rows::{AnomalyKind, Output, Wanted, write};
 
 /// A judged list with all that its telling needs.
 pub struct Judged<'a> {

@@ -8,14 +8,13 @@ use super::directory::{Directory, ReferenceRow, System};
 use super::many::{self, Filed};
 use super::postings;
 use super::told::{Booked, Outbox, Told, Writer};
-use super::wagers::write;
 use crate::Tick;
 use crate::batch::Batch;
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
 use crate::ops::timeline_by_key::{CLAIM, EVENT, Event};
 use crate::rows::records::{push_conflict, push_record_reject};
-use crate::rows::{AnomalyKind, Output, Wanted};
+use crate::rows::{AnomalyKind, Output, Wanted, write};
 
 /// See the module.
 pub struct Payments {

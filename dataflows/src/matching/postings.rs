@@ -6,9 +6,8 @@ use gyre_domain::currency::Currency;
 use gyre_domain::records::{Outcome, Payment, PaymentKind, Topic, Wager};
 
 use super::judged::payout;
-use super::wagers::write;
 use crate::rows::records::{Places, push_position};
-use crate::rows::{Object, Output};
+use crate::rows::{Object, Output, write};
 
 type Rows = Vec<(Output, Vec<u8>)>;
 

@@ -6,13 +6,12 @@ use gyre_domain::records::Record;
 use super::directory::ReferenceRow;
 use super::many::{self, Filed};
 use super::told::{Outbox, Told, Writer};
-use super::wagers::write;
 use crate::Tick;
 use crate::batch::{Batch, Kind};
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
 use crate::rows::records::{push_conflict, push_record_reject};
-use crate::rows::{AnomalyKind, Output, Wanted};
+use crate::rows::{AnomalyKind, Output, Wanted, write};
 
 /// See the module.
 pub struct References {

@@ -27,6 +27,46 @@ pub trait ByTick: 'static {
     fn is_full(out: &Self::Out) -> bool;
 }
 
+/// Updates that wait for their ticks to be complete.
+struct Waiting<L: ByTick> {
+    updates: Vec<L::In>,
+    sorted: bool,
+}
+
+impl<L: ByTick> Waiting<L> {
+    fn add(&mut self, updates: &mut Vec<L::In>) {
+        let last = self.updates.last().map_or(0, L::tick);
+        let follows = updates.first().is_none_or(|first| L::tick(first) >= last);
+        self.sorted &= follows && updates.is_sorted_by_key(L::tick);
+        if self.updates.is_empty() {
+            std::mem::swap(&mut self.updates, updates);
+        } else {
+            self.updates.append(updates);
+        }
+    }
+
+    /// Works every tick before `frontier`, in order.
+    fn work_through(
+        &mut self,
+        frontier: Tick,
+        logic: &mut L,
+        out: &mut L::Out,
+        mut send: impl FnMut(&mut L::Out),
+    ) {
+        if !std::mem::replace(&mut self.sorted, true) {
+            self.updates.sort_by_key(L::tick);
+        }
+        let complete = self.updates.partition_point(|update| L::tick(update) < frontier);
+        for updates in self.updates[..complete].chunk_by(|a, b| L::tick(a) == L::tick(b)) {
+            logic.work(L::tick(&updates[0]), updates, out);
+            if L::is_full(out) {
+                send(out);
+            }
+        }
+        self.updates.drain(..complete);
+    }
+}
+
 /// Runs `logic` over the ticks of `updates`, each once it is complete, in order.
 pub fn by_tick<'s, L: ByTick>(
     updates: StreamVec<'s, Tick, L::In>,
@@ -43,50 +83,32 @@ pub fn by_tick<'s, L: ByTick>(
 
     builder.build(move |capabilities| {
         let mut capability = capabilities.into_iter().next();
-        let mut waiting: Vec<L::In> = Vec::new();
-        let mut sorted = true;
+        let mut waiting = Waiting::<L> { updates: Vec::new(), sorted: true };
         let mut out = L::Out::default();
         move |frontiers| {
-            input.for_each(|_, updates| {
-                let last = waiting.last().map_or(0, L::tick);
-                sorted &= updates.is_sorted_by_key(L::tick)
-                    && updates.first().is_none_or(|first| L::tick(first) >= last);
-                if waiting.is_empty() {
-                    std::mem::swap(&mut waiting, updates);
-                } else {
-                    waiting.append(updates);
-                }
-            });
+            input.for_each(|_, updates| waiting.add(updates));
             let Some(held) = &mut capability else { return };
             let frontier = frontiers[0].frontier().first().copied().unwrap_or(Tick::MAX);
             if frontier <= *held.time() {
                 return;
             }
-            if !std::mem::replace(&mut sorted, true) {
-                waiting.sort_by_key(L::tick);
-            }
-            let mut done = false;
+            let at_end = frontier == Tick::MAX;
+            let mut done = at_end;
             {
                 let mut handle = output.activate();
                 let mut session = handle.session(held);
-                let complete = waiting.partition_point(|update| L::tick(update) < frontier);
-                for updates in waiting[..complete].chunk_by(|a, b| L::tick(a) == L::tick(b)) {
-                    logic.work(L::tick(&updates[0]), updates, &mut out);
-                    if L::is_full(&out) {
-                        session.give(std::mem::take(&mut out));
-                    }
-                }
-                waiting.drain(..complete);
-                if frontier == Tick::MAX {
+                let mut send = |out: &mut L::Out| session.give(std::mem::take(out));
+                waiting.work_through(frontier, &mut logic, &mut out, &mut send);
+                if at_end {
                     done = !rest_at_end || logic.rest(&mut out);
                 } else {
                     logic.forget_through(frontier - 1, &mut out);
                 }
-                session.give(std::mem::take(&mut out));
+                send(&mut out);
             }
             if done {
                 capability = None;
-            } else if frontier == Tick::MAX {
+            } else if at_end {
                 activator.activate();
             } else {
                 held.downgrade(&frontier);

@@ -1,0 +1,175 @@
+//! Filing: a record joins the others of its wager, in the slot while that is simple, in a list where it is not.
+
+use gyre_domain::currency::Currency;
+use gyre_domain::lifecycle::Life;
+use gyre_domain::records::{Outcome, Wager};
+
+use super::Wagers;
+use super::slot::{CLAIMS, FREE_ROUND, KNOWS, MANY, SETTLED, Slot, WAGER};
+use crate::batch::{Batch, Head, Kind};
+use crate::matching::log::Place;
+use crate::matching::many::{self, Filed};
+use crate::packed::{CLAIM, ECHO, FREE, KNOWN, Packed};
+
+impl Wagers {
+    pub(super) fn currency_number(&mut self, currency: Currency) -> u16 {
+        let found = self.currencies.iter().position(|other| *other == currency);
+        found.unwrap_or_else(|| {
+            self.currencies.push(currency);
+            self.currencies.len() - 1
+        }) as u16
+    }
+
+    pub(super) fn number_account_and_game(
+        &mut self,
+        head: &Head,
+        currency: Currency,
+        packed: Packed<'_>,
+    ) -> (u32, u32) {
+        let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
+        let account = self.directory.account(head.account, currency, || {
+            let [tenant, _, _, account] = packed.leading_texts::<4>();
+            (text(tenant), text(account))
+        });
+        let game = self.directory.game(head.game, || {
+            let [tenant, provider, _, _, game] = packed.leading_texts::<5>();
+            (text(tenant), text(provider), text(game))
+        });
+        (account, game)
+    }
+
+    /// Files a wager as a simple key's first record, if it may stand.
+    pub(super) fn file_wager(&mut self, slot: &mut Slot, head: &Head, packed: Packed<'_>) -> bool {
+        let Some(currency) = head.currency else { return false };
+        let (account, game) = self.number_account_and_game(head, currency, packed);
+        if slot.flags() != 0
+            || head.diff < 0
+            || self.directory.refuses(account, Some(game), head.at_ms).is_some()
+        {
+            return false;
+        }
+        let mut flags = WAGER;
+        if packed.flags() & FREE != 0 {
+            flags |= FREE_ROUND;
+        }
+        if packed.flags() & CLAIM != 0 {
+            flags |= CLAIMS;
+        }
+        let currency = self.currency_number(currency);
+        *slot = Slot {
+            wager: self.log.push(packed.0),
+            settle: Place::default(),
+            account,
+            game,
+            stake: head.amount,
+            payout: 0,
+            placed: head.at_ms << 16 | u64::from(flags),
+            settled: u64::from(currency),
+        };
+        true
+    }
+
+    /// Files a settle with a simple key's wager, if it agrees with it.
+    pub(super) fn file_settle(&mut self, slot: &mut Slot, head: &Head, packed: Packed<'_>) -> bool {
+        if slot.flags() & (WAGER | SETTLED | MANY) != WAGER || head.diff < 0 {
+            return false;
+        }
+        let agrees = head.currency == Some(self.currencies[slot.currency()])
+            && head.at_ms.saturating_add(self.settings.skew_ms_max) >= slot.at_ms()
+            && (packed.flags() & ECHO == 0 || self.echoes(slot, &packed.outcome()));
+        if !agrees {
+            return false;
+        }
+        let mut flags = SETTLED;
+        if packed.flags() & CLAIM != 0 {
+            flags |= CLAIMS;
+        }
+        if packed.flags() & KNOWN != 0 {
+            flags |= KNOWS;
+        }
+        slot.settle = self.log.push(packed.0);
+        slot.payout = head.amount;
+        slot.placed |= u64::from(flags);
+        slot.settled |= head.at_ms << 16;
+        true
+    }
+
+    pub(super) fn echoes(&self, slot: &Slot, outcome: &Outcome<'_>) -> bool {
+        let [_, _, _, account, game] = Packed(self.log.get(slot.wager)).leading_texts::<5>();
+        let exponent = self.currencies[slot.currency()].exponent();
+        outcome.account.as_ref().is_none_or(|echo| echo.as_bytes() == account)
+            && outcome.game.as_ref().is_none_or(|echo| echo.as_bytes() == game)
+            && outcome.stake.is_none_or(|echo| echo.minor(exponent) == Some(slot.stake))
+    }
+
+    /// Turns a simple key into a list.
+    pub(super) fn make_list(&mut self, slot: &mut Slot) {
+        let mut records = Vec::new();
+        for (flag, is_outcome, place) in [(WAGER, false, slot.wager), (SETTLED, true, slot.settle)] {
+            if slot.has(flag) {
+                records.push(Filed::from_packed(is_outcome, Packed(self.log.get(place))));
+                self.freed.push(place);
+            }
+        }
+        let number = self.free_lists.pop().unwrap_or_else(|| {
+            self.lists.push(Vec::new());
+            self.lists.len() as u32 - 1
+        });
+        self.lists[number as usize] = records;
+        *slot = Slot { account: number, placed: u64::from(MANY), ..Slot::default() };
+    }
+
+    /// Files a record in a key's list, which a simple key becomes.
+    pub(super) fn file_in_list(&mut self, slot: &mut Slot, batch: &Batch, at: usize) {
+        if !slot.has(MANY) {
+            self.make_list(slot);
+        }
+        let is_outcome = batch.head(at).kind != Kind::Wager;
+        many::file(&mut self.lists[slot.account as usize], is_outcome, batch, at);
+    }
+
+    /// Makes a list simple again, if it can be; an empty one is no key.
+    pub(super) fn simplify(&mut self, slot: &mut Slot, life: &Life) {
+        let records = &self.lists[slot.account as usize];
+        let is_simple = match (records.len(), life.wager, &life.settles[..]) {
+            (0, ..) => true,
+            (1, Some(_), []) => life.rejects.is_empty(),
+            (2, Some(_), [_]) => life.rejects.is_empty() && life.cancel.is_none(),
+            _ => false,
+        };
+        if !is_simple || records.iter().any(|filed| filed.duplicates() > 0) {
+            return;
+        }
+        let number = slot.account;
+        let records = std::mem::take(&mut self.lists[number as usize]);
+        self.free_lists.push(number);
+        *slot = Slot::default();
+        let at = |is_outcome| records.iter().find(|filed| filed.is_outcome == is_outcome);
+        if let Some(wager) = at(false) {
+            let head = self.head_of_wager(&wager.packed().wager());
+            self.file_wager(slot, &head, Packed(&wager.only_copy()));
+        }
+        if let Some(settle) = at(true) {
+            let head = head_of_settle(&settle.packed().outcome());
+            self.file_settle(slot, &head, Packed(&settle.only_copy()));
+        }
+    }
+
+    pub(super) fn head_of_wager(&self, wager: &Wager<'_>) -> Head {
+        let (tenant, provider) = (&*wager.origin.tenant, &*wager.origin.provider);
+        let keys = &self.settings.keys;
+        let mut head = Head::blank(Kind::Wager);
+        head.account = keys.of(&[tenant, &wager.account, wager.currency.code()]);
+        head.game = keys.of(&[tenant, provider, &wager.game]);
+        (head.at_ms, head.amount, head.currency) = (wager.at_ms, wager.stake, Some(wager.currency));
+        head
+    }
+}
+
+fn head_of_settle(settle: &Outcome<'_>) -> Head {
+    let minor =
+        settle.payout.zip(settle.currency).and_then(|(payout, currency)| payout.minor(currency.exponent()));
+    let mut head = Head::blank(Kind::Settle);
+    (head.at_ms, head.amount, head.currency) = (settle.at_ms, minor.unwrap_or_default(), settle.currency);
+    head
+}

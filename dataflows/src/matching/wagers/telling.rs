@@ -1,0 +1,202 @@
+//! Telling: what a simple wager amounts to, from its slot.
+
+use gyre_domain::cause::Cause;
+use gyre_domain::lifecycle::State;
+use gyre_domain::money::Quantity;
+use gyre_domain::records::{Outcome, Record, Wager};
+use gyre_domain::rtp::Plays;
+
+use super::Wagers;
+use super::slot::{CLAIMS, FREE_ROUND, KNOWS, MANY, SETTLED, Slot, WAGER};
+use crate::Tick;
+use crate::matching::booking::{credit_booked, stake_booked};
+use crate::matching::findings::Finding;
+use crate::matching::log::Place;
+use crate::matching::postings;
+use crate::matching::told::{Booked, Marks, Outbox, Play, QUARTER_MS, Told};
+use crate::packed::Packed;
+use crate::rows::records::{Maximum, Standing, push_record_reject, push_wager_state};
+use crate::rows::{Output, Wanted, write};
+
+impl Wagers {
+    /// What a simple key tells.
+    pub(super) fn tell_simple(&self, slot: &Slot, tick: Tick) -> Told {
+        let mut told = Told::default();
+        if !slot.has(WAGER) {
+            return told;
+        }
+        let claims = slot.has(CLAIMS);
+        let stake_claim = claims.then(|| self.claim(slot.wager)).flatten();
+        told.booked.push(self.stake_event(slot, stake_claim));
+        let settled = slot.has(SETTLED);
+        let findings = self.findings(slot);
+        if settled {
+            let payout_claim = claims.then(|| self.claim(slot.settle)).flatten();
+            told.booked.extend(payout_event(slot, payout_claim));
+            told.marks.states[1] = 1;
+        } else {
+            told.marks.states[0] = 1;
+            if self.missing_from_ms(slot).is_some_and(|from_ms| from_ms <= tick) {
+                told.marks.rejects.push(Cause::OutcomeMissing as u8);
+            }
+        }
+        told.play = self.play(slot);
+        told.marks.anomalies.extend(findings.iter().map(|finding| finding.kind() as u8));
+        if self.settings.wanted.changes {
+            told.rows = self.rows_of_simple(slot, &told.marks, &findings);
+        }
+        told
+    }
+
+    pub(super) fn findings(&self, slot: &Slot) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if slot.has(KNOWS) {
+            let known_ms = Packed(self.log.get(slot.settle)).outcome().known_ms;
+            findings.extend(known_ms.filter(|&known_ms| slot.at_ms() > known_ms).map(Finding::Late));
+        }
+        if slot.has(SETTLED) && self.exceeds_maximum(slot) {
+            findings.push(Finding::AboveMaximum);
+        }
+        findings
+    }
+
+    pub(super) fn exceeds_maximum(&self, slot: &Slot) -> bool {
+        let maximum =
+            self.directory.terms(slot.game, slot.at_ms()).and_then(|terms| terms.payout_max.as_ref());
+        maximum.is_some_and(|(spelt, multiple_e9)| {
+            Maximum { spelt, multiple_e9: *multiple_e9 }.is_exceeded(slot.stake, slot.payout.into())
+        })
+    }
+
+    /// From when on an open wager's outcome is missing.
+    pub(super) fn missing_from_ms(&self, slot: &Slot) -> Option<u64> {
+        let is_open = slot.flags() & (WAGER | SETTLED) == WAGER;
+        is_open.then(|| slot.at_ms() + self.directory.due_ms(slot.game, slot.at_ms()))
+    }
+
+    pub(super) fn claim(&self, place: Place) -> Option<Quantity> {
+        Packed(self.log.get(place)).claim()
+    }
+
+    pub(super) fn stake_event(&self, slot: &Slot, claim: Option<Quantity>) -> Booked {
+        stake_booked(slot.account, slot.at_ms(), slot.stake, slot.has(FREE_ROUND), claim)
+    }
+
+    pub(super) fn play(&self, slot: &Slot) -> Option<Play> {
+        if slot.has(FREE_ROUND) {
+            return None;
+        }
+        let plays = if slot.has(SETTLED) {
+            let measure = self.directory.terms(slot.game, slot.at_ms()).and_then(|terms| terms.measure);
+            Plays::settled(slot.stake, slot.payout.into(), measure)
+        } else {
+            Plays::open(slot.stake)
+        };
+        let quarter = (slot.at_ms() / QUARTER_MS) as u32;
+        Some(Play { game: slot.game, currency: self.currencies[slot.currency()], quarter, plays })
+    }
+
+    /// The commonest of turns: a wager comes, is settled, or both, and nothing is to be said of it but its money. Only
+    /// what changed is told; the long way would tell the same. Says whether this was one.
+    pub(super) fn turn_plain(&mut self, before: &Slot, after: &Slot, tick: Tick, out: &mut Outbox) -> bool {
+        let is_new = before.flags() == 0;
+        let is_settled = after.has(SETTLED);
+        let due_ms = |slot: &Slot| slot.at_ms() + self.directory.due_ms(slot.game, slot.at_ms());
+        let is_plain = self.settings.wanted == Wanted::default()
+            && after.has(WAGER)
+            && after.flags() & (CLAIMS | KNOWS | MANY) == 0
+            && (is_new
+                || before.wager == after.wager && !before.has(SETTLED) && due_ms(before) > self.last_tick)
+            && (if is_settled { !self.exceeds_maximum(after) } else { due_ms(after) > tick });
+        if !is_plain || !is_new && !is_settled {
+            return false;
+        }
+        if is_new {
+            let booked = self.stake_event(after, None);
+            self.writer.book(&booked, 1, tick, &self.directory, out);
+        } else {
+            out.told.counts.open -= 1;
+            self.play(before).iter().for_each(|play| self.writer.play(play, -1));
+        }
+        if is_settled {
+            if let Some(booked) = payout_event(after, None) {
+                self.writer.book(&booked, 1, tick, &self.directory, out);
+            }
+            out.told.counts.settled += 1;
+        } else {
+            out.told.counts.open += 1;
+        }
+        self.play(after).iter().for_each(|play| self.writer.play(play, 1));
+        true
+    }
+
+    pub(super) fn rows_of_simple(
+        &self,
+        slot: &Slot,
+        marks: &Marks,
+        anomalies: &[Finding],
+    ) -> Vec<(Output, Vec<u8>)> {
+        let packed = Packed(self.log.get(slot.wager));
+        let wager = packed.wager();
+        let settle = slot.has(SETTLED).then(|| Packed(self.log.get(slot.settle)).outcome());
+        let standing = self.standing_of_simple(slot, settle.as_ref());
+        let mut rows = Vec::with_capacity(1);
+        rows.push((Output::WagerStates, write(|out| push_wager_state(out, &wager, &standing))));
+        self.push_findings(&wager, &standing, anomalies, &mut rows);
+        if !marks.rejects.is_empty() {
+            rows.push(self.missing_row(&wager, packed.position()));
+        }
+        if self.settings.wanted.postings {
+            postings::of_wager(&wager, packed.position(), &mut rows, &self.settings.places);
+            if let Some(settle) = &settle {
+                let position = Packed(self.log.get(slot.settle)).position();
+                postings::of_settle(&wager, settle, position, &mut rows, &self.settings.places);
+            }
+        }
+        rows
+    }
+
+    pub(super) fn standing_of_simple(&self, slot: &Slot, settle: Option<&Outcome<'_>>) -> Standing {
+        Standing {
+            state: if settle.is_some() { State::Settled } else { State::Open },
+            payout: settle.map(|_| slot.payout.into()),
+            settled_at_ms: settle.map(|_| slot.settled_at_ms()),
+            outcome_revision: settle.map(|settle| settle.origin.revision),
+        }
+    }
+
+    pub(super) fn missing_row(&self, wager: &Wager<'_>, position: u64) -> (Output, Vec<u8>) {
+        let record = Record::Wager(wager.clone());
+        let places = &self.settings.places;
+        let row =
+            write(|out| push_record_reject(out, &record, Cause::OutcomeMissing, position, None, places));
+        (Output::Rejects, row)
+    }
+
+    pub(super) fn push_findings(
+        &self,
+        wager: &Wager<'_>,
+        standing: &Standing,
+        findings: &[Finding],
+        rows: &mut Vec<(Output, Vec<u8>)>,
+    ) {
+        for finding in findings {
+            rows.push((Output::Anomalies, finding.row(wager, standing, &self.directory)));
+        }
+    }
+
+    pub(super) fn rest_rows_of_simple(&self, slot: &Slot, tick: Tick) -> Vec<(Output, Vec<u8>)> {
+        if !slot.has(WAGER) {
+            return Vec::new();
+        }
+        let mut marks = Marks::default();
+        if self.missing_from_ms(slot).is_some_and(|from_ms| from_ms <= tick) {
+            marks.rejects.push(Cause::OutcomeMissing as u8);
+        }
+        self.rows_of_simple(slot, &marks, &self.findings(slot))
+    }
+}
+
+fn payout_event(slot: &Slot, claim: Option<Quantity>) -> Option<Booked> {
+    credit_booked(slot.account, slot.settled_at_ms(), slot.payout, claim)
+}
