@@ -146,7 +146,8 @@ fn a_plain_operator_ends_in_its_books() {
 #[test]
 fn a_million_wagers_end_in_the_books_they_were_meant_to() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let plan = Plan { wagers: 1_000_000, accounts: 20_000, games: 200, hours: 6.0, ..Plan::new(folder.path()) };
+    let plan =
+        Plan { wagers: 1_000_000, accounts: 20_000, games: 200, hours: 6.0, ..Plan::new(folder.path()) };
     run(&plan, &mut |_| ()).expect("a sound plan");
     holds(folder.path(), "2");
 }

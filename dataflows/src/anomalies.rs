@@ -74,8 +74,7 @@ impl Accounts {
     }
 
     fn watch_stakes(&self, timeline: &mut Timeline, dirty: Dirty, found: &mut Found) {
-        let mut baseline = Baseline::default();
-        timeline.stakes_before(dirty.from_ms).into_iter().for_each(|stake| baseline.push(stake));
+        let mut baseline = Baseline::of(timeline.stakes_before(dirty.from_ms));
         let later = found.spikes.partition_point(|spike| spike.at_ms < dirty.from_ms);
         let old = found.spikes.split_off(later);
         let mut beyond = 0;

@@ -55,6 +55,13 @@ pub struct Baseline {
 }
 
 impl Baseline {
+    /// A window over at most 64 stakes, oldest first.
+    pub fn of(recent: Vec<i64>) -> Self {
+        let mut sorted = recent.clone();
+        sorted.sort_unstable();
+        Self { recent: recent.into(), sorted }
+    }
+
     /// How many stakes are in the window.
     pub fn len(&self) -> usize {
         self.sorted.len()
