@@ -10,20 +10,26 @@
 //! to the terminator; a last line may go without. A BOM at the very start of a file is skipped. Blank lines are lines:
 //! who reads a block skips and counts them.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufReader, Read};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
-use gyre_domain::records::Topic;
 use memchr::memchr;
-use sha2::{Digest, Sha256};
 
-use crate::config::nearest;
+use self::block::offset;
+use self::meter::Counted;
+use self::rest::Rest;
 use crate::error::{Domain, Error, Result, unreadable};
 use crate::texts::{Key, Phrase};
+
+mod block;
+mod folder;
+mod meter;
+mod rest;
+
+pub use self::block::{Block, Oversize};
+pub use self::folder::{Input, Packing, find};
+pub use self::meter::Meter;
 
 /// Physical lines in a block: the neighbours among which a line's receipt is judged.
 pub const BLOCK_LINES: usize = 1_000;
@@ -34,193 +40,8 @@ pub const OVERSIZE_BYTES_KEPT: usize = 64 << 10;
 /// A block whose lines come to more than this is handed over in parts, so that memory stays flat whatever comes.
 pub const PART_BYTES_MAX: usize = 64 << 20;
 
-/// Topics of which one must be there.
-const FACTS: [Topic; 3] = [Topic::Wagers, Topic::Outcomes, Topic::Payments];
 const WINDOW_BYTES: usize = 1 << 20;
 const BOM: &[u8] = b"\xef\xbb\xbf";
-
-/// How a file is packed, by its ending.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Packing {
-    /// `.jsonl`
-    Plain,
-    /// `.jsonl.gz`, one or more members.
-    Gzip,
-    /// `.jsonl.zst`, one or more frames.
-    Zstd,
-}
-
-const SPELLINGS: [(&str, Packing); 3] =
-    [("jsonl", Packing::Plain), ("jsonl.gz", Packing::Gzip), ("jsonl.zst", Packing::Zstd)];
-
-/// The file of a topic.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Input {
-    /// Whose records it holds.
-    pub topic: Topic,
-    /// Where it is.
-    pub path: PathBuf,
-    /// How it is packed.
-    pub packing: Packing,
-}
-
-impl Input {
-    /// The file's name, as positions (`wagers.jsonl:17`) begin.
-    pub fn file_name(&self) -> String {
-        self.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
-    }
-}
-
-/// The files of a folder, in the order of [`Topic::ALL`].
-///
-/// # Errors
-/// Exit 2 where there is no such folder, none of wagers, outcomes and payments is there, or one topic is there in two
-/// spellings; exit 3 where the folder cannot be read.
-pub fn find(folder: &Path) -> Result<Vec<Input>> {
-    match fs::metadata(folder) {
-        Ok(found) if found.is_dir() => {}
-        Ok(_) => {
-            let what = Phrase::new(Key::InputNotFolder).with("path", folder.display());
-            return Err(Error::usage(Domain::Input, what).help(Key::InputFolderHelp));
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let what = Phrase::new(Key::InputFolderMissing).with("path", folder.display());
-            return Err(Error::usage(Domain::Input, what).help(Key::InputFolderHelp));
-        }
-        Err(error) => return Err(unreadable(folder, &error)),
-    }
-    let mut inputs: Vec<Input> = Vec::new();
-    for topic in Topic::ALL {
-        let before = inputs.len();
-        for (ending, packing) in SPELLINGS {
-            let path = folder.join(format!("{}.{ending}", topic.name()));
-            match fs::metadata(&path) {
-                Ok(found) if found.is_dir() => {
-                    let what = Phrase::new(Key::InputNotFile).with("path", path.display());
-                    return Err(Error::usage(Domain::Input, what).help(Key::InputFolderHelp));
-                }
-                Ok(_) => inputs.push(Input { topic, path, packing }),
-                // A link to nowhere is a file that cannot be read, not one that is absent.
-                Err(error)
-                    if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(&path).is_err() => {}
-                Err(error) => return Err(unreadable(&path, &error)),
-            }
-        }
-        if inputs.len() - before > 1 {
-            let files: Vec<String> = inputs[before..].iter().map(Input::file_name).collect();
-            let what =
-                Phrase::new(Key::InputTwice).with("topic", topic.name()).with("files", files.join(", "));
-            return Err(Error::usage(Domain::Input, what).at(folder.display()).help(Key::InputTwiceHelp));
-        }
-    }
-    if !inputs.iter().any(|input| FACTS.contains(&input.topic)) {
-        let what = Phrase::new(Key::InputNothing).with("path", folder.display());
-        return Err(
-            Error::usage(Domain::Input, what).help(misspelt(folder).unwrap_or(Key::InputNothingHelp.into()))
-        );
-    }
-    Ok(inputs)
-}
-
-/// A file that was likely meant to be one of ours.
-fn misspelt(folder: &Path) -> Option<Phrase> {
-    let wanted: Vec<String> = FACTS
-        .iter()
-        .flat_map(|topic| SPELLINGS.iter().map(|(ending, _)| format!("{}.{ending}", topic.name())))
-        .collect();
-    let mut found: Vec<String> = fs::read_dir(folder)
-        .ok()?
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect();
-    found.sort_unstable();
-    found.iter().find_map(|name| {
-        let meant = nearest(name, wanted.iter().map(String::as_str))?;
-        Some(Phrase::new(Key::InputNothingNear).with("found", name).with("meant", meant))
-    })
-}
-
-/// How much of a file has been read, of how much: packed bytes, as they lie on the disk.
-#[derive(Clone, Debug)]
-pub struct Meter {
-    read: Arc<AtomicU64>,
-    total: u64,
-}
-
-impl Meter {
-    /// Bytes read so far.
-    pub fn read(&self) -> u64 {
-        self.read.load(Ordering::Relaxed)
-    }
-
-    /// Bytes of the file when it was opened; 0 for a pipe.
-    pub fn total(&self) -> u64 {
-        self.total
-    }
-}
-
-/// Counts what goes through.
-struct Counted<R> {
-    inner: R,
-    read: Arc<AtomicU64>,
-}
-
-impl<R: Read> Read for Counted<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.read.fetch_add(count as u64, Ordering::Relaxed);
-        Ok(count)
-    }
-}
-
-/// A line above [`LINE_BYTES_MAX`].
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Oversize {
-    /// Which of the block's lines: it holds only the first [`OVERSIZE_BYTES_KEPT`] bytes.
-    pub index: u32,
-    /// SHA-256 of all its bytes, without the terminator.
-    pub sha256: [u8; 32],
-    /// How many they were.
-    pub length: u64,
-}
-
-/// Up to [`BLOCK_LINES`] neighbouring lines of a file.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Block {
-    /// Whose lines they are.
-    pub topic: Topic,
-    /// The number of the first of them, from 1.
-    pub first_line: u64,
-    /// Whether this ends a block of [`BLOCK_LINES`]. `false` only where the lines are so long that the block comes in
-    /// parts ([`PART_BYTES_MAX`]): what follows belongs to the same neighbourhood.
-    pub complete: bool,
-    /// The lines' bytes, terminators among them.
-    pub bytes: Vec<u8>,
-    /// Start and end of each line in `bytes`, without its terminator. Blank lines are there too.
-    pub lines: Vec<(u32, u32)>,
-    /// The lines that are not whole; almost always none.
-    pub oversize: Vec<Oversize>,
-}
-
-impl Block {
-    /// A block to be filled.
-    pub fn empty(topic: Topic) -> Self {
-        let lines = Vec::with_capacity(BLOCK_LINES);
-        Self { topic, first_line: 0, complete: true, bytes: Vec::new(), lines, oversize: Vec::new() }
-    }
-
-    /// The bytes of line `index`, counted from 0 within the block.
-    pub fn line(&self, index: usize) -> Option<&[u8]> {
-        let (start, end) = *self.lines.get(index)?;
-        self.bytes.get(start as usize..end as usize)
-    }
-
-    /// Every line with its number in the file.
-    pub fn numbered(&self) -> impl Iterator<Item = (u64, &[u8])> {
-        let lines = self.lines.iter().map(|&(start, end)| &self.bytes[start as usize..end as usize]);
-        (self.first_line..).zip(lines)
-    }
-}
 
 /// Reads a file in blocks.
 pub struct BlockReader {
@@ -247,8 +68,7 @@ impl BlockReader {
         let file = File::open(&input.path).map_err(fail)?;
         let metadata = file.metadata().map_err(fail)?;
         let total = if metadata.is_file() { metadata.len() } else { 0 };
-        let meter = Meter { read: Arc::default(), total };
-        let counted = Counted { inner: file, read: Arc::clone(&meter.read) };
+        let (counted, meter) = Counted::new(file, total);
         let source: Box<dyn Read + Send> = match input.packing {
             Packing::Plain => Box::new(counted),
             Packing::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(WINDOW_BYTES, counted))),
@@ -450,63 +270,19 @@ impl BlockReader {
     }
 }
 
-/// A position in a block: parts are far smaller than 4 GiB.
-fn offset(at: usize) -> u32 {
-    u32::try_from(at).expect("a block's part is at most PART_BYTES_MAX and one line long")
-}
-
-/// The bytes of a line that is too long, as they go by.
-struct Rest {
-    hash: Sha256,
-    length: u64,
-    /// The last byte was a `\r`, which belongs to the terminator if a `\n` follows.
-    held: bool,
-}
-
-impl Rest {
-    /// Takes what of the line is in `bytes` and leaves its head there.
-    fn begin(bytes: &mut Vec<u8>, start: usize) -> Self {
-        let mut rest = Self { hash: Sha256::new(), length: 0, held: false };
-        rest.update(&bytes[start..]);
-        bytes.truncate(start + OVERSIZE_BYTES_KEPT);
-        rest
-    }
-
-    fn update(&mut self, piece: &[u8]) {
-        if piece.is_empty() {
-            return;
-        }
-        self.release();
-        let held = piece.last() == Some(&b'\r');
-        let sure = &piece[..piece.len() - usize::from(held)];
-        self.hash.update(sure);
-        self.length += sure.len() as u64;
-        self.held = held;
-    }
-
-    fn release(&mut self) {
-        if self.held {
-            self.hash.update(b"\r");
-            self.length += 1;
-            self.held = false;
-        }
-    }
-
-    fn finish(mut self, terminated: bool) -> ([u8; 32], u64) {
-        if !terminated {
-            self.release();
-        }
-        (self.hash.finalize().into(), self.length)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::io::Write;
+    use std::path::Path;
+
+    use gyre_domain::records::Topic;
+    use proptest::prelude::*;
+    use sha2::{Digest, Sha256};
+
     use super::*;
     use crate::error::Exit;
     use crate::texts::Lang;
-    use proptest::prelude::*;
-    use std::io::Write;
 
     fn input(folder: &Path, name: &str, bytes: &[u8]) -> Input {
         let path = folder.join(name);
@@ -658,33 +434,6 @@ mod tests {
         );
         let shape: Vec<(u64, bool)> = blocks.iter().map(|block| (block.first_line, block.complete)).collect();
         assert_eq!(shape, [(1, false), (5, false), (9, true), (1_001, true)]);
-    }
-
-    #[test]
-    fn folders_that_are_wrong_say_how() {
-        let said = |folder: &Path| {
-            let error = find(folder).unwrap_err();
-            assert_eq!(error.exit(), Exit::Usage);
-            error.render(Lang::En)
-        };
-        let folder = tempfile::tempdir().unwrap();
-        assert!(said(&folder.path().join("none")).contains("there is no folder"));
-        assert!(said(folder.path()).contains("nothing to read"));
-        fs::write(folder.path().join("wager.jsonl"), "").unwrap();
-        assert!(said(folder.path()).contains("wager.jsonl looks like wagers.jsonl"));
-        assert!(said(&folder.path().join("wager.jsonl")).contains("is not a folder"));
-        fs::write(folder.path().join("games.jsonl"), "").unwrap();
-        assert!(said(folder.path()).contains("nothing to read"));
-        fs::write(folder.path().join("payments.jsonl"), "").unwrap();
-        assert_eq!(find(folder.path()).unwrap().len(), 2);
-        fs::write(folder.path().join("payments.jsonl.gz"), "").unwrap();
-        assert!(
-            said(folder.path())
-                .contains("payments is there more than once: payments.jsonl, payments.jsonl.gz")
-        );
-        fs::remove_file(folder.path().join("payments.jsonl.gz")).unwrap();
-        fs::create_dir(folder.path().join("outcomes.jsonl")).unwrap();
-        assert!(said(folder.path()).contains("is a folder, not a file"));
     }
 
     proptest! {

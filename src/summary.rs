@@ -82,76 +82,99 @@ impl Summary {
 
     /// The table that ends a run; `folder` is where the outputs stand.
     pub fn render(&self, folder: &Path, lang: Lang) -> String {
-        let say = |key: Key| key.say(lang).to_owned();
-        let count = |number: u64| thousands(number);
-        let mut table = Table::new(&[Align::Left, Align::Right, Align::Left]);
+        let mut rows = Rows { table: Table::new(&[Align::Left, Align::Right, Align::Left]), lang };
+        self.input(&mut rows);
+        self.books(&mut rows);
+        rows.named(Key::SectionRejects, &self.rejects, texts::cause);
+        rows.named(Key::SectionAnomalies, &self.anomalies, texts::kind);
+        self.run(&mut rows);
+        let place = Phrase::new(Key::WrittenTo).with("path", folder.display()).say(lang);
+        format!("{}{place}\n", rows.table.render())
+    }
 
-        table.section(say(Key::SectionInput));
+    fn input(&self, rows: &mut Rows) {
+        rows.section(Key::SectionInput);
         for (topic, records) in &self.records {
-            table.row([topic.clone(), count(*records), String::new()]);
+            rows.count(topic.clone(), *records);
         }
-        let mut quiet = |key: Key, number: u64| {
-            if number > 0 {
-                table.row([say(key), count(number), String::new()]);
-            }
-        };
-        quiet(Key::RowDuplicates, self.duplicates);
-        quiet(Key::RowBlankLines, self.blank_lines);
+        rows.count_if(Key::RowDuplicates, self.duplicates);
+        rows.count_if(Key::RowBlankLines, self.blank_lines);
         let mut fields: Vec<(&String, &u64)> = self.unknown_fields.iter().collect();
         fields.sort_by_key(|(_, times)| std::cmp::Reverse(**times));
         for (name, times) in fields.iter().take(UNKNOWN_FIELDS_SHOWN) {
-            let name = printable(name);
-            table.row([
-                Phrase::new(Key::RowUnknownField).with("name", name).say(lang),
-                count(**times),
-                String::new(),
-            ]);
+            let name = Phrase::new(Key::RowUnknownField).with("name", printable(name));
+            rows.count(name.say(rows.lang), **times);
         }
         if fields.len() > UNKNOWN_FIELDS_SHOWN {
             let more = thousands((fields.len() - UNKNOWN_FIELDS_SHOWN) as u64);
-            table.row([
-                Phrase::new(Key::RowUnknownMore).with("count", more).say(lang),
-                String::new(),
-                String::new(),
-            ]);
+            let more = Phrase::new(Key::RowUnknownMore).with("count", more).say(rows.lang);
+            rows.table.row([more, String::new(), String::new()]);
         }
+    }
 
-        table.section(say(Key::SectionBooks));
-        table.row([say(Key::RowSettled), count(self.settled), String::new()]);
-        table.row([say(Key::RowOpen), count(self.open), String::new()]);
-        table.row([say(Key::RowCancelled), count(self.cancelled), String::new()]);
-        if self.tombstones > 0 {
-            table.row([say(Key::RowTombstones), count(self.tombstones), String::new()]);
-        }
+    fn books(&self, rows: &mut Rows) {
+        rows.section(Key::SectionBooks);
+        rows.count(rows.say(Key::RowSettled), self.settled);
+        rows.count(rows.say(Key::RowOpen), self.open);
+        rows.count(rows.say(Key::RowCancelled), self.cancelled);
+        rows.count_if(Key::RowTombstones, self.tombstones);
         for (currency, imbalance) in &self.imbalance {
             let verdict = if imbalance == "0" { Key::Balanced } else { Key::NotBalanced };
-            let name = Phrase::new(Key::RowImbalance).with("currency", currency).say(lang);
-            table.row([name, imbalance.clone(), say(verdict)]);
+            let name = Phrase::new(Key::RowImbalance).with("currency", currency).say(rows.lang);
+            rows.table.row([name, imbalance.clone(), rows.say(verdict)]);
         }
+    }
 
-        let mut named = |title: Key, rows: &BTreeMap<String, u64>, meaning: fn(&str) -> Option<Key>| {
-            table.section(say(title));
-            if rows.values().all(|number| *number == 0) {
-                table.row([say(Key::RowNone), String::new(), String::new()]);
-            }
-            for (name, number) in rows.iter().filter(|(_, number)| **number > 0) {
-                table.row([name.clone(), count(*number), meaning(name).map(say).unwrap_or_default()]);
-            }
-        };
-        named(Key::SectionRejects, &self.rejects, texts::cause);
-        named(Key::SectionAnomalies, &self.anomalies, texts::kind);
-
-        table.section(say(Key::SectionRun));
+    fn run(&self, rows: &mut Rows) {
+        rows.section(Key::SectionRun);
         if let (Some(first), Some(last)) = (self.first_tick, self.last_tick) {
-            table.row([say(Key::RowTicks), String::new(), format!("{} … {}", utc(first), utc(last))]);
+            let span = format!("{} … {}", utc(first), utc(last));
+            rows.table.row([rows.say(Key::RowTicks), String::new(), span]);
         }
-        table.row([say(Key::RowWall), took(self.wall_seconds), String::new()]);
-        table.row([say(Key::RowRate), count(self.records_per_second as u64), String::new()]);
+        rows.table.row([rows.say(Key::RowWall), took(self.wall_seconds), String::new()]);
+        rows.count(rows.say(Key::RowRate), self.records_per_second as u64);
         if self.peak_bytes > 0 {
-            table.row([say(Key::RowPeak), bytes(self.peak_bytes), String::new()]);
+            rows.table.row([rows.say(Key::RowPeak), bytes(self.peak_bytes), String::new()]);
         }
-        let place = Phrase::new(Key::WrittenTo).with("path", folder.display()).say(lang);
-        format!("{}{place}\n", table.render())
+    }
+}
+
+/// The table while it is filled: what is counted, the count, what it means.
+struct Rows {
+    table: Table,
+    lang: Lang,
+}
+
+impl Rows {
+    fn say(&self, key: Key) -> String {
+        key.say(self.lang).to_owned()
+    }
+
+    fn section(&mut self, title: Key) {
+        self.table.section(self.say(title));
+    }
+
+    fn count(&mut self, name: String, number: u64) {
+        self.table.row([name, thousands(number), String::new()]);
+    }
+
+    /// A count that is worth a row only where there is something to count.
+    fn count_if(&mut self, key: Key, number: u64) {
+        if number > 0 {
+            self.count(self.say(key), number);
+        }
+    }
+
+    /// A section of counts by name, with what the names mean.
+    fn named(&mut self, title: Key, counts: &BTreeMap<String, u64>, meaning: fn(&str) -> Option<Key>) {
+        self.section(title);
+        if counts.values().all(|number| *number == 0) {
+            self.table.row([self.say(Key::RowNone), String::new(), String::new()]);
+        }
+        for (name, number) in counts.iter().filter(|(_, number)| **number > 0) {
+            let meaning = meaning(name).map(|key| self.say(key)).unwrap_or_default();
+            self.table.row([name.clone(), thousands(*number), meaning]);
+        }
     }
 }
 

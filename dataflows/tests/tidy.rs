@@ -128,7 +128,9 @@ fn functions_do_one_thing() {
     let mut findings = Vec::new();
     let mut pure = Vec::new();
     for file in rust_files() {
-        let tests_file = file.path.contains("tests/") || file.path.starts_with("benches/");
+        let tests_file = file.path.contains("tests/")
+            || file.path.ends_with("/tests.rs")
+            || file.path.starts_with("benches/");
         for function in functions(&file.text) {
             let in_tests = tests_file || function.in_tests;
             let max = if in_tests { TEST_FUNCTION_LINES_MAX } else { FUNCTION_LINES_MAX };
@@ -436,8 +438,11 @@ fn variants_are_read_from_the_source() {
 
 // --- dependencies ---------------------------------------------------------------------------------------------------
 
-/// What is loose in a manifest: the root's table pins every version, a crate only points to it.
+/// What is loose in a manifest: the root's table pins every version, a crate only points to it. A workspace without
+/// such a table is a crate apart, and pins its versions in place.
 fn loose(manifest: &str) -> Vec<String> {
+    let has = |section: &str| manifest.lines().any(|line| line == section);
+    let apart = has("[workspace]") && !has("[workspace.dependencies]");
     let mut section = "";
     let mut found = Vec::new();
     for line in manifest.lines() {
@@ -449,9 +454,10 @@ fn loose(manifest: &str) -> Vec<String> {
                 ));
             }
         } else if section.ends_with("dependencies") && line.starts_with(char::is_alphabetic) {
-            let pinned = match section {
-                "workspace.dependencies" => line.contains("\"=") || line.contains("path = \""),
-                _ => line.contains("workspace = true"),
+            let pinned = if apart || section == "workspace.dependencies" {
+                line.contains("\"=") || line.contains("path = \"")
+            } else {
+                line.contains("workspace = true")
             };
             if !pinned {
                 found.push(format!("[{section}] {line}"));
@@ -476,4 +482,8 @@ fn loose_dependencies_are_found() {
                     [dev-dependencies]\nd = \"=1.0.0\"\ne.workspace = true\n[dependencies.f]\nversion = \"1\"\n";
     let found = loose(manifest);
     assert_eq!(found.len(), 3, "a, d and f: {found:?}");
+    let apart =
+        "[dependencies]\na = \"1\"\nb = \"=1.0.0\"\nc = { path = \"c\" }\nd.workspace = true\n[workspace]\n";
+    let found = loose(apart);
+    assert_eq!(found.len(), 2, "a and d: {found:?}");
 }

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::books::{Books, System};
-use super::faults::Fault;
+use super::faults::{Deck, Fault, Incident};
+use super::outbox::Outbox;
 use super::play::Played;
 use super::wire::{CURRENCIES, Cast, PROVIDERS, wide_decimal};
 use super::{Plan, Written};
@@ -36,23 +37,27 @@ pub fn write(plan: &Plan, played: Played) -> io::Result<Written> {
     };
     judge_accounts(&cast, &mut books);
     let returns = returns(plan, &cast, &mut books);
-
-    let mut lines_of: Vec<Vec<String>> = vec![Vec::new(); incidents.len()];
-    for (file, sent) in FILES.iter().zip(&boxes) {
-        for &(incident, line) in &sent.marks {
-            lines_of[incident as usize].push(format!("{file}:{line}"));
-        }
-    }
-    let mut injected: BTreeMap<Fault, Vec<Value>> = BTreeMap::new();
-    for (incident, lines) in incidents.iter().zip(lines_of) {
-        injected.entry(incident.fault).or_default().push(json!({
-            "at_ms": incident.at_ms, "account": incident.account, "ids": incident.ids, "lines": lines,
-        }));
-    }
+    let balances = balances(&cast, &books);
 
     let mut out = Document::create(plan)?;
     out.field("plan", &plan_value(plan))?;
-    let blank = |file: usize| boxes[file].blank;
+    write_counts(&mut out, &written, &boxes, &books)?;
+    out.field("balances_count", &json!(balances.len()))?;
+    out.field("balances_sha256", &json!(sha256(&balances)))?;
+    out.list("injected", injected(&deck, &incidents, &boxes))?;
+    out.list("anomaly_rows", anomalies(&books))?;
+    out.list("overdrafts", overdrafts(&cast, &books).into_iter())?;
+    out.list("balance_mismatches", mismatches(&cast, &books).into_iter())?;
+    out.list("rtp", returns.into_iter())?;
+    out.list("reject_rows", rejects(&mut books))?;
+    let listed = if balances.len() > LISTED_MAX + 100 { 0 } else { usize::MAX };
+    out.list("balances", balances.into_iter().take(listed))?;
+    out.finish()?;
+    Ok(written)
+}
+
+/// How many there are of everything.
+fn write_counts(out: &mut Document, written: &Written, boxes: &[Outbox; 3], books: &Books) -> io::Result<()> {
     out.field(
         "lines",
         &json!({
@@ -60,7 +65,8 @@ pub fn write(plan: &Plan, played: Played) -> io::Result<Written> {
             "games": written.games, "accounts": written.accounts,
         }),
     )?;
-    out.field("blank_lines", &json!({"wagers": blank(0), "outcomes": blank(1), "payments": blank(2)}))?;
+    let [wagers, outcomes, payments] = boxes.each_ref().map(|file| file.blank);
+    out.field("blank_lines", &json!({"wagers": wagers, "outcomes": outcomes, "payments": payments}))?;
     out.field("duplicates", &json!(books.duplicates))?;
     out.field("unknown_fields", &json!(books.unknown_fields))?;
     out.field("wagers", &json!({
@@ -73,42 +79,47 @@ pub fn write(plan: &Plan, played: Played) -> io::Result<Written> {
     out.field("not_told", &json!({
         "stake_spike": "at least these; others may stake above their habit by chance",
         "rejects": "reject_rows leaves out malformed lines, whose id may be unreadable; their lines are under injected",
-    }))?;
-    let balances = balances(&cast, &books);
-    out.field("balances_count", &json!(balances.len()))?;
-    out.field("balances_sha256", &json!(sha256(&balances)))?;
-    out.list("injected", Fault::ALL.iter().filter_map(|fault| {
+    }))
+}
+
+/// What went wrong by fault, each incident with the lines that belong to it.
+fn injected(deck: &Deck, incidents: &[Incident], boxes: &[Outbox; 3]) -> impl Iterator<Item = String> {
+    let mut lines_of: Vec<Vec<String>> = vec![Vec::new(); incidents.len()];
+    for (file, sent) in FILES.iter().zip(boxes) {
+        for &(incident, line) in &sent.marks {
+            lines_of[incident as usize].push(format!("{file}:{line}"));
+        }
+    }
+    let mut told: BTreeMap<Fault, Vec<Value>> = BTreeMap::new();
+    for (incident, lines) in incidents.iter().zip(lines_of) {
+        told.entry(incident.fault).or_default().push(json!({
+            "at_ms": incident.at_ms, "account": incident.account, "ids": incident.ids, "lines": lines,
+        }));
+    }
+    Fault::ALL.iter().filter_map(move |fault| {
         let count = deck.dealt[*fault as usize];
-        let told = injected.remove(fault).unwrap_or_default();
+        let told = told.remove(fault).unwrap_or_default();
         (count > 0).then(|| json!({
             "fault": fault.name(), "story": fault.story(), "shows": fault.shows(), "count": count, "incidents": told,
         }).to_string())
-    }))?;
-    out.list(
-        "anomaly_rows",
-        books.anomalies.iter().flat_map(|(kind, subjects)| {
-            subjects
-                .iter()
-                .take(LISTED_MAX)
-                .map(move |subject| json!({"kind": kind, "tenant": "-", "subject": subject}).to_string())
-        }),
-    )?;
-    out.list("overdrafts", overdrafts(&cast, &books).into_iter())?;
-    out.list("balance_mismatches", mismatches(&cast, &books).into_iter())?;
-    out.list("rtp", returns.into_iter())?;
+    })
+}
+
+fn anomalies(books: &Books) -> impl Iterator<Item = String> {
+    books.anomalies.iter().flat_map(|(kind, subjects)| {
+        let row = move |subject| json!({"kind": kind, "tenant": "-", "subject": subject}).to_string();
+        subjects.iter().take(LISTED_MAX).map(row)
+    })
+}
+
+fn rejects(books: &mut Books) -> impl Iterator<Item = String> + use<> {
     let mut rejects = books.reject_rows.take().unwrap_or_default();
     rejects.sort_unstable();
-    out.list("reject_rows", rejects.iter().map(|reject| {
+    rejects.into_iter().map(|reject| {
         json!({
             "topic": reject.topic, "tenant": "-", "provider": reject.provider, "id": reject.id, "cause": reject.cause,
         }).to_string()
-    }))?;
-    out.list(
-        "balances",
-        balances.iter().take(if balances.len() > LISTED_MAX + 100 { 0 } else { usize::MAX }).cloned(),
-    )?;
-    out.finish()?;
-    Ok(written)
+    })
 }
 
 fn plan_value(plan: &Plan) -> Value {

@@ -1,0 +1,120 @@
+//! What there is to set: every setting with its section, its range and what it is for.
+
+use std::ops::RangeInclusive;
+
+use super::spelling::{DAY_MS, MINUTE_MS, decimal};
+use super::{Config, TICK_MS};
+use crate::texts::Key;
+
+/// Ten years: longer spans are slips of the pen.
+const SPAN_MS_MAX: u64 = 3_650 * DAY_MS;
+
+/// The section whose names are free: currency codes.
+pub(super) const CURRENCIES: &str = "currencies";
+
+/// One setting: where it stands, what it takes, what it is for.
+pub(super) struct Setting {
+    pub(super) section: &'static str,
+    pub(super) name: &'static str,
+    pub(super) about: Key,
+    pub(super) kind: Kind,
+}
+
+/// What a setting takes, and where it goes.
+pub(super) enum Kind {
+    /// A whole number of milliseconds.
+    Span { range: RangeInclusive<u64>, step: u64, field: fn(&mut Config) -> &mut u64 },
+    /// A whole number of things.
+    Count { range: RangeInclusive<u64>, field: fn(&mut Config) -> &mut u64 },
+    /// A decimal number in quotes, kept as thousandths.
+    Thousandths { range: RangeInclusive<u32>, field: fn(&mut Config) -> &mut u32 },
+    /// The name of a time zone.
+    Zone { field: fn(&mut Config) -> &mut String },
+    /// Yes or no.
+    Flag { field: fn(&mut Config) -> &mut bool },
+}
+
+/// A setting that is a number of milliseconds in the rules.
+macro_rules! span {
+    ($section:literal, $name:literal, $about:ident, $range:expr, $step:expr, $field:ident) => {
+        Setting {
+            section: $section,
+            name: $name,
+            about: Key::$about,
+            kind: Kind::Span { range: $range, step: $step, field: |config| &mut config.rules.$field },
+        }
+    };
+}
+
+/// Every setting, in the order in which they are shown. `[currencies]` stands beside it.
+#[rustfmt::skip]
+pub(super) static SETTINGS: &[Setting] = &[
+    span!("time", "tick_ms", AboutTick, TICK_MS, 1, tick_ms),
+    span!("time", "horizon_ms", AboutHorizon, 1_000..=SPAN_MS_MAX, 1, horizon_ms),
+    span!("time", "horizon_open_ms", AboutHorizonOpen, 1_000..=SPAN_MS_MAX, 1, horizon_open_ms),
+    span!("time", "skew_ms_max", AboutSkew, 0..=DAY_MS, 1, skew_ms_max),
+    span!("time", "gap_ms_max", AboutGap, 1_000..=SPAN_MS_MAX, 1, gap_ms_max),
+    span!("time", "result_due_ms", AboutResultDue, 0..=SPAN_MS_MAX, 1, result_due_ms),
+    Setting { section: "time", name: "gaming_day_zone", about: Key::AboutZone,
+              kind: Kind::Zone { field: |config| &mut config.rules.gaming_day_zone } },
+    Setting { section: "rtp", name: "band_z", about: Key::AboutBand,
+              kind: Kind::Thousandths { range: 1..=100_000, field: |config| &mut config.rules.rtp_band_z } },
+    span!("anomalies.velocity", "window_ms", AboutVelocityWindow, MINUTE_MS..=DAY_MS, MINUTE_MS, velocity_window_ms),
+    Setting { section: "anomalies.velocity", name: "wagers_max", about: Key::AboutVelocityMax,
+              kind: Kind::Count { range: 1..=1_000_000, field: |config| &mut config.rules.velocity_wagers_max } },
+    Setting { section: "anomalies.stake_spike", name: "score_max", about: Key::AboutSpikeScore,
+              kind: Kind::Thousandths { range: 1..=1_000_000, field: |config| &mut config.rules.spike_score_max } },
+    Setting { section: "anomalies.stake_spike", name: "wagers_min", about: Key::AboutSpikeMin,
+              kind: Kind::Count { range: 2..=64, field: |config| &mut config.rules.spike_wagers_min } },
+    Setting { section: "outputs", name: "postings", about: Key::AboutPostings,
+              kind: Kind::Flag { field: |config| &mut config.postings } },
+];
+
+impl Setting {
+    /// `section.name`.
+    fn path(&self) -> String {
+        format!("{}.{}", self.section, self.name)
+    }
+
+    /// The setting's value as the file spells it.
+    pub(super) fn spelling(&self, config: &Config) -> String {
+        // Fields are reached by `&mut` only, so that each is named once; the copy is a few words.
+        let mut config = config.clone();
+        match &self.kind {
+            Kind::Span { field, .. } | Kind::Count { field, .. } => field(&mut config).to_string(),
+            Kind::Thousandths { field, .. } => format!("\"{}\"", decimal(*field(&mut config))),
+            Kind::Zone { field } => format!("\"{}\"", field(&mut config)),
+            Kind::Flag { field } => field(&mut config).to_string(),
+        }
+    }
+}
+
+/// Whether `path` is a section or holds one.
+pub(super) fn is_section(path: &str) -> bool {
+    let within = |section: &str| {
+        section.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    path == CURRENCIES || SETTINGS.iter().any(|known| within(known.section))
+}
+
+/// The names that may stand at `section`: settings and sections below.
+pub(super) fn names_in(section: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for known in SETTINGS {
+        let path = known.path();
+        let below = if section.is_empty() {
+            Some(path.as_str())
+        } else {
+            path.strip_prefix(section).and_then(|p| p.strip_prefix('.'))
+        };
+        if let Some(name) = below.and_then(|below| below.split('.').next())
+            && !names.iter().any(|seen| seen == name)
+        {
+            names.push(name.to_owned());
+        }
+    }
+    if section.is_empty() {
+        names.push(CURRENCIES.to_owned());
+    }
+    names
+}
