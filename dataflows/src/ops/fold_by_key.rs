@@ -343,7 +343,7 @@ impl<F: Fold> Keyed<F> {
     fn work(&mut self, tick: Tick, updates: &[(Tick, u32, u32)], sides: &[(F::Side, Tick, isize)]) {
         // First, while every key that they touch still tells what stood before them.
         if !sides.is_empty() {
-            self.take_sides(sides);
+            self.take_sides(tick, sides);
         }
         while let Some(entry) = self.timers.first_entry().filter(|entry| *entry.key() <= tick) {
             for slot in entry.remove() {
@@ -376,11 +376,14 @@ impl<F: Fold> Keyed<F> {
         self.now = tick;
     }
 
-    /// Reference rows change: what they touch is told anew, by what stood before them.
-    fn take_sides(&mut self, sides: &[(F::Side, Tick, isize)]) {
+    /// Reference rows change: what they touch is told anew, by what stood before them. Keys whose time is up rest as
+    /// they stood, though buckets forget late.
+    fn take_sides(&mut self, tick: Tick, sides: &[(F::Side, Tick, isize)]) {
         let rows: Vec<_> = sides.iter().map(|(side, _, diff)| (side.clone(), *diff)).collect();
-        let touched: Vec<u32> =
-            self.slab.live().filter(|&slot| self.fold.touches(&rows, &self.slab.get(slot).1)).collect();
+        let touched = self.slab.live().filter(|&slot| self.fold.touches(&rows, &self.slab.get(slot).1));
+        let is_past = |slot: &u32| self.fold.forget_after(&self.slab.get(*slot).1) < tick;
+        let (past, touched): (Vec<u32>, Vec<u32>) = touched.partition(is_past);
+        past.into_iter().for_each(|slot| self.forget(slot));
         for &slot in &touched {
             self.touch(slot, true);
         }
@@ -455,13 +458,17 @@ impl<F: Fold> Keyed<F> {
                     continue;
                 }
                 any = true;
-                let (key, state) = self.slab.get_mut(slot);
-                self.fold.forget(state, self.now, &mut self.out);
-                self.index.remove(*key, slot);
-                self.slab.give_back(slot);
+                self.forget(slot);
             }
         }
         any
+    }
+
+    fn forget(&mut self, slot: u32) {
+        let (key, state) = self.slab.get_mut(slot);
+        self.fold.forget(state, self.now, &mut self.out);
+        self.index.remove(*key, slot);
+        self.slab.give_back(slot);
     }
 
     /// The rows at rest, some at a time; says whether that was all.

@@ -237,10 +237,12 @@ impl Timeline {
         }
         block.events.remove(at);
         block.weigh();
+        self.read = self.read.min(number + 1);
         if block.events.is_empty() && self.blocks.len() > 1 {
             self.blocks.remove(number);
+            // What now stands here was read when the event still stood before it.
+            self.read = self.read.min(number);
         }
-        self.read = self.read.min(number + 1).min(self.blocks.len());
         true
     }
 
