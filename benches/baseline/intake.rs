@@ -15,7 +15,7 @@ use gyre_dataflows::rows::records::Aside;
 use crate::lines::{Block, Lines};
 use crate::names::Names;
 use crate::rows::{Rows, reject, reject_record};
-use crate::table::{NUMBERS_MAX, Secret, Slab, Table, prefetch};
+use crate::table::{NUMBERS_MAX, Secret, Slab, Table, prefetch, short_text};
 
 /// A settle stands here.
 pub const SETTLED: u16 = 1;
@@ -112,10 +112,12 @@ fn bytemuck(id: &u128) -> &[u8; 16] {
 struct Pending {
     hash: u64,
     slot: Slot,
-    /// The id in the scratch, the round behind it.
+    account_hash: u64,
+    /// The id in the scratch, behind it the round and the account.
     text: u32,
     id_bytes: u8,
     round_bytes: u8,
+    account_bytes: u8,
     kind: Kind,
     /// Its line within the block.
     at: u16,
@@ -197,6 +199,7 @@ impl Intake {
         self.clock = None;
         while let Some(block) = lines.next_block()? {
             let echoes = self.decode(&block);
+            self.name_accounts(block.topic);
             self.admit(&block);
             match block.topic {
                 Topic::Wagers => self.file_wagers(),
@@ -283,25 +286,29 @@ impl Intake {
     }
 
     #[inline]
-    fn pend(&mut self, realm: u32, id: &str, round: &str, kind: Kind, slot: Slot) -> Pending {
+    fn pend(&mut self, realm: u32, texts: [&str; 3], kind: Kind, slot: Slot) -> Pending {
         let text = self.scratch.len() as u32;
-        self.scratch.extend_from_slice(id.as_bytes());
-        self.scratch.extend_from_slice(round.as_bytes());
-        let hash = self.names.secret.hash(realm, id.as_bytes());
-        let (id_bytes, round_bytes) = (id.len() as u8, round.len() as u8);
-        Pending { hash, slot, text, id_bytes, round_bytes, kind, at: 0, extra: 0 }
+        texts.iter().for_each(|text| self.scratch.extend_from_slice(text.as_bytes()));
+        let [id, round, account] = texts;
+        Pending {
+            hash: self.names.secret.hash(realm, id.as_bytes()),
+            slot,
+            account_hash: self.names.account_hash(realm, account, slot.currency()),
+            text,
+            id_bytes: id.len() as u8,
+            round_bytes: round.len() as u8,
+            account_bytes: account.len() as u8,
+            kind,
+            at: 0,
+            extra: 0,
+        }
     }
 
     fn pend_wager(&mut self, wager: &Wager<'_>) -> Pending {
         let realm = self.names.realm(&wager.origin);
-        let account = self.names.account(realm, &wager.account, wager.currency);
         let game = self.names.game(realm, &wager.game);
-        let currency = self.names.accounts[account as usize].currency;
-        let is_known =
-            !self.names.unknown_game(game, wager.at_ms) && !self.names.unknown_account(account, wager.at_ms);
-        let is_simple = is_known && wager.origin.revision == 0;
+        let currency = self.names.currency(wager.currency);
         let mut slot = Slot {
-            account,
             game,
             stake: wager.stake,
             payout: wager.balance_after.unwrap_or_default(),
@@ -311,8 +318,10 @@ impl Intake {
         };
         slot.set(if wager.free_round { FREE } else { 0 });
         slot.set(if wager.balance_after.is_some() { CLAIM } else { 0 });
+        let is_simple = wager.origin.revision == 0 && !self.names.unknown_game(game, wager.at_ms);
         let kind = if is_simple { Kind::Simple } else { Kind::Listed };
-        let pending = self.pend(realm, &wager.wager_id, wager.round.as_deref().unwrap_or(""), kind, slot);
+        let texts = [&wager.wager_id, wager.round.as_deref().unwrap_or(""), &wager.account];
+        let pending = self.pend(realm, texts, kind, slot);
         self.wagers.table.prefetch(pending.hash);
         pending
     }
@@ -332,18 +341,15 @@ impl Intake {
             ..Slot::default()
         };
         let kind = if is_simple { Kind::Simple } else { Kind::Listed };
-        let pending = self.pend(realm, &outcome.wager_id, "", kind, slot);
+        let pending = self.pend(realm, [&outcome.wager_id, "", ""], kind, slot);
         self.wagers.table.prefetch(pending.hash);
         pending
     }
 
     fn pend_payment(&mut self, payment: &Payment<'_>) -> Pending {
         let realm = self.names.realm(&payment.origin);
-        let account = self.names.account(realm, &payment.account, payment.currency);
-        let currency = self.names.accounts[account as usize].currency;
-        let is_simple = !self.names.unknown_account(account, payment.at_ms);
+        let currency = self.names.currency(payment.currency);
         let mut slot = Slot {
-            account,
             stake: payment.amount,
             payout: payment.balance_after.unwrap_or_default(),
             placed: payment.at_ms << 22 | u64::from(realm),
@@ -357,10 +363,30 @@ impl Intake {
             PaymentKind::Withdrawal => WITHDRAWAL,
             PaymentKind::Adjustment => ADJUSTMENT,
         });
-        let kind = if is_simple { Kind::Simple } else { Kind::Listed };
-        let pending = self.pend(realm, &payment.payment_id, "", kind, slot);
+        let pending = self.pend(realm, [&payment.payment_id, "", &payment.account], Kind::Simple, slot);
         self.payments.table.prefetch(pending.hash);
         pending
+    }
+
+    /// Numbers the accounts of a block.
+    fn name_accounts(&mut self, topic: Topic) {
+        if topic == Topic::Outcomes {
+            return;
+        }
+        let Self { names, pending: all, scratch, .. } = self;
+        for at in 0..all.len() {
+            if let Some(ahead) = all.get(at + AHEAD) {
+                names.prefetch_account(ahead.account_hash);
+            }
+            let pending = &mut all[at];
+            let start = pending.text as usize + usize::from(pending.id_bytes) + usize::from(pending.round_bytes);
+            let name = &scratch[start..][..usize::from(pending.account_bytes)];
+            let (realm, currency) = (pending.slot.realm(), pending.slot.currency());
+            pending.slot.account = names.account(realm, name, currency, pending.account_hash);
+            if names.unknown_account(pending.slot.account, pending.slot.at_ms()) {
+                pending.kind = Kind::Listed;
+            }
+        }
     }
 
     /// Gives the lines of a block their ticks, and sets aside what came too early or too late.
@@ -541,7 +567,7 @@ impl Filed {
     #[inline]
     fn find(&self, pending: &Pending, scratch: &[u8], names: &Names) -> Option<u32> {
         let id = &scratch[pending.text as usize..][..usize::from(pending.id_bytes)];
-        let (short, long) = (short_id(id), long_id(id));
+        let (short, long) = (short_text(id), long_id(id));
         self.table.find(pending.hash, |number| {
             let slot = self.slots.get(number);
             slot.realm() == pending.slot.realm()
@@ -562,7 +588,7 @@ impl Filed {
         let (id, rest) = text.split_at(usize::from(pending.id_bytes));
         let mut slot = pending.slot;
         slot.id = if id.len() <= 15 && pending.round_bytes == 0 {
-            short_id(id)
+            short_text(id)
         } else {
             let start = names.arena.push_pair(id, &rest[..usize::from(pending.round_bytes)]);
             u128::from(long_id(id)) | u128::from(start) << 64
@@ -576,18 +602,6 @@ impl Filed {
         self.table.insert(pending.hash, number);
         number
     }
-}
-
-/// The id as a slot holds it whole; 0, which no slot has, where it is too long.
-#[inline]
-fn short_id(id: &[u8]) -> u128 {
-    if id.len() > 15 {
-        return 0;
-    }
-    let mut bytes = [0; 16];
-    bytes[0] = id.len() as u8;
-    bytes[1..1 + id.len()].copy_from_slice(id);
-    u128::from_le_bytes(bytes)
 }
 
 /// The first half of a slot's id where the text lies elsewhere.

@@ -45,7 +45,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
+/// `mi_option_purge_delay` of mimalloc's `mi_option_t`.
+const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
+
 fn main() -> ExitCode {
+    // SAFETY: the option is set before any other thread is there, and any value of it is sound.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) };
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match &arguments[..] {
         [input, output] => run(Path::new(input), Path::new(output), Rules::default()),

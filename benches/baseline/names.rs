@@ -7,7 +7,7 @@ use gyre_domain::money::Decimal9;
 use gyre_domain::records::{Game, Origin, Wager};
 use gyre_domain::rtp::Measure;
 
-use crate::table::{Secret, Table};
+use crate::table::{Secret, Table, prefetch, short_text};
 
 /// Where a short text lies in the arena: `start << 8 | length`.
 #[derive(Clone, Copy)]
@@ -64,9 +64,12 @@ pub struct Tenant {
 
 /// A player's account in a currency.
 pub struct Account {
+    /// The name, if it is short: most accounts are told apart without a look into the arena.
+    short: u128,
+    tenant: u32,
+    pub currency: u16,
     pub name: Span,
     pub realm: u32,
-    pub currency: u16,
     /// The number of the tenant's system accounts in the currency.
     pub system: u32,
     /// From when on an accounts row holds.
@@ -179,27 +182,44 @@ impl Names {
         }) as u16
     }
 
+    #[inline]
     fn find_account(&self, tenant: u32, name: &[u8], currency: u16, hash: u64) -> Option<u32> {
+        let short = short_text(name);
         self.account_table.find(hash, |number| {
             let other = &self.accounts[number as usize];
-            other.currency == currency
-                && self.realms[other.realm as usize].tenant == tenant
-                && self.arena.get(other.name) == name
+            (other.tenant, other.currency, other.short) == (tenant, currency, short)
+                && (short != 0 || self.arena.get(other.name) == name)
         })
     }
 
+    /// The hash under which an account is found; its place is asked for.
     #[inline]
-    pub fn account(&mut self, realm: u32, name: &str, currency: Currency) -> u32 {
+    pub fn account_hash(&self, realm: u32, name: &str, currency: u16) -> u64 {
         let tenant = self.realms[realm as usize].tenant;
-        let currency = self.currency(currency);
         let hash = self.secret.hash(tenant << 10 ^ u32::from(currency), name.as_bytes());
-        match self.find_account(tenant, name.as_bytes(), currency, hash) {
+        self.account_table.prefetch(hash);
+        hash
+    }
+
+    /// Asks for an account ahead of its use.
+    #[inline]
+    pub fn prefetch_account(&self, hash: u64) {
+        if let Some(number) = self.account_table.find(hash, |_| true) {
+            prefetch(&self.accounts[number as usize]);
+        }
+    }
+
+    /// The number of an account under its hash.
+    #[inline]
+    pub fn account(&mut self, realm: u32, name: &[u8], currency: u16, hash: u64) -> u32 {
+        let tenant = self.realms[realm as usize].tenant;
+        match self.find_account(tenant, name, currency, hash) {
             Some(number) => number,
             None => self.new_account(realm, name, currency, hash),
         }
     }
 
-    fn new_account(&mut self, realm: u32, name: &str, currency: u16, hash: u64) -> u32 {
+    fn new_account(&mut self, realm: u32, name: &[u8], currency: u16, hash: u64) -> u32 {
         let tenant = self.realms[realm as usize].tenant;
         let is_ours = |&(of, other): &(u32, u16)| self.realms[of as usize].tenant == tenant && other == currency;
         let system = self.systems.iter().position(is_ours).unwrap_or_else(|| {
@@ -208,11 +228,15 @@ impl Names {
         }) as u32;
         let known_from_ms = match self.persons.is_empty() {
             true => u64::MAX,
-            false => self.persons.get(&(tenant, name.into())).copied().unwrap_or(u64::MAX),
+            false => {
+                let person = (tenant, String::from_utf8_lossy(name).into());
+                self.persons.get(&person).copied().unwrap_or(u64::MAX)
+            }
         };
         let number = self.accounts.len() as u32;
-        let name = self.arena.push(name.as_bytes());
-        self.accounts.push(Account { name, realm, currency, system, known_from_ms });
+        let short = short_text(name);
+        let name = self.arena.push(name);
+        self.accounts.push(Account { short, tenant, name, realm, currency, system, known_from_ms });
         self.account_table.insert(hash, number);
         number
     }

@@ -132,13 +132,28 @@ pub const READING_ORDER: [Topic; 5] =
 /// Writes text as JSON does; without escapes, as nearly all text is, it is copied.
 #[inline]
 pub fn push_text(out: &mut Vec<u8>, text: &[u8]) {
-    if text.iter().all(|&byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+    if is_plain(text) {
         out.extend_from_slice(text);
     } else {
         let mut quoted = Vec::new();
         gyre_dataflows::rows::push_string(&mut quoted, &String::from_utf8_lossy(text));
         out.extend_from_slice(&quoted[1..quoted.len() - 1]);
     }
+}
+
+/// Whether no byte needs an escape: eight at a time.
+#[inline]
+fn is_plain(text: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let odd = |word: u64| {
+        let zero = |word: u64| word.wrapping_sub(ONES) & !word;
+        let below = word.wrapping_sub(ONES * 0x20) & !word;
+        (below | zero(word ^ ONES * b'"' as u64) | zero(word ^ ONES * b'\\' as u64)) & ONES << 7
+    };
+    let (words, rest) = text.as_chunks::<8>();
+    let mut last = [b' '; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    words.iter().fold(odd(u64::from_le_bytes(last)), |found, word| found | odd(u64::from_le_bytes(*word))) == 0
 }
 
 const PAIRS: [u8; 200] = {

@@ -58,9 +58,18 @@ impl Habit {
         if stake <= median || !(Spike { at_ms, stake, median, mad: 0 }).is_above(bound) {
             return None;
         }
-        let mut distances: Vec<i64> = sorted.iter().map(|other| (other - median).abs()).collect();
-        let middle = (distances.len() - 1) / 2;
-        let (_, mad, _) = distances.select_nth_unstable(middle);
-        Some(Spike { at_ms, stake, median, mad: *mad }).filter(|spike| spike.is_above(bound))
+        // The two sides of the median are merged outwards, to the middle distance.
+        let middle = (sorted.len() - 1) / 2;
+        let (mut below, mut above, mut mad) = (middle as isize, middle + 1, 0);
+        for _ in 0..=middle {
+            let down = usize::try_from(below).ok().map(|below| median - sorted[below]);
+            let up = sorted.get(above).map(|other| other - median);
+            if up.is_some_and(|up| down.is_none_or(|down| up < down)) {
+                (mad, above) = (up.unwrap_or_default(), above + 1);
+            } else {
+                (mad, below) = (down.unwrap_or_default(), below - 1);
+            }
+        }
+        Some(Spike { at_ms, stake, median, mad }).filter(|spike| spike.is_above(bound))
     }
 }

@@ -54,6 +54,18 @@ fn fold(a: u64, b: u64) -> u64 {
     product as u64 ^ (product >> 64) as u64
 }
 
+/// A text of up to 15 bytes behind its length; 0, which no text gives, where it is longer.
+#[inline]
+pub fn short_text(text: &[u8]) -> u128 {
+    if text.len() > 15 || text.is_empty() {
+        return 0;
+    }
+    let mut bytes = [0; 16];
+    bytes[0] = text.len() as u8;
+    bytes[1..1 + text.len()].copy_from_slice(text);
+    u128::from_le_bytes(bytes)
+}
+
 /// From hashes to numbers of slots: linear probing over words of hash bits and number.
 pub struct Table {
     /// 0 where free; a power of two of them.
