@@ -12,9 +12,10 @@ use gyre_domain::rtp::Plays;
 use gyre_domain::rules::Rules;
 use gyre_domain::time::{GamingDays, hour_text};
 
-use crate::intake::{ADJUSTMENT, CLAIM, FREE, Intake, MANY, REVERSED, SETTLE_CLAIM, SETTLED, Slot, WITHDRAWAL};
+use crate::intake::Intake;
 use crate::names::Names;
 use crate::rows::{Out, Rows, anomaly, push_text};
+use crate::slot::{ADJUSTMENT, CLAIM, FREE, MANY, REVERSED, SETTLE_CLAIM, SETTLED, Slot, WITHDRAWAL};
 use crate::spikes::Habit;
 use crate::table::order;
 
@@ -193,7 +194,8 @@ impl Books {
         }
         let leg = if paid.towards != 0 { LEG } else { 0 };
         if paid.towards != 0 || claim.is_some() {
-            self.loose.push((account, Event { word: paid.at_ms << FLAG_BITS | EVENT | PAYMENT | leg, amount }));
+            self.loose
+                .push((account, Event { word: paid.at_ms << FLAG_BITS | EVENT | PAYMENT | leg, amount }));
         }
         self.claims.extend(claim.map(|claim| (account, paid.at_ms, claim)));
     }
@@ -262,7 +264,8 @@ impl Books {
                     next_claim.next();
                 }
                 let times = [(stake_claim, slot.at_ms()), (credit_claim, slot.settled_at_ms())];
-                let claimed = times.into_iter().filter_map(|(claim, at_ms)| Some((slot.account, at_ms, claim?)));
+                let claimed =
+                    times.into_iter().filter_map(|(claim, at_ms)| Some((slot.account, at_ms, claim?)));
                 self.claims.extend(claimed);
             }
             put(slot.account, Event::stake(slot.at_ms(), slot.stake, slot.has(FREE), stake_claim));
@@ -342,12 +345,17 @@ impl Books {
             for (&(realm, currency), system) in names.systems.iter().zip(&self.systems) {
                 let is_ours = *names.realms[realm as usize].tenant_name == *tenant;
                 let each = SYSTEMS.into_iter().zip(system.minor).zip(system.stands);
-                systems.extend(each.filter(|(_, stands)| is_ours && *stands).map(|((name, minor), _)| (name, code(currency), minor)));
+                systems.extend(
+                    each.filter(|(_, stands)| is_ours && *stands)
+                        .map(|((name, minor), _)| (name, code(currency), minor)),
+                );
             }
             systems.sort_unstable();
             let mut systems = systems.into_iter().peekable();
             for account in order(&accounts, name, whole) {
-                while let Some((system, currency, minor)) = systems.next_if(|system| system.0.as_bytes() < name(account)) {
+                while let Some((system, currency, minor)) =
+                    systems.next_if(|system| system.0.as_bytes() < name(account))
+                {
                     row(tenant, system.as_bytes(), currency, minor)?;
                 }
                 let currency = code(names.accounts[account as usize].currency);
@@ -382,9 +390,11 @@ impl Books {
             let currency = names.currencies[usize::from(*currency)];
             let key = [tenant, provider, &name, currency.code(), window].map(Some);
             rows.push(0, &key, |out| {
-                let object = Object::open(out).text("tenant", tenant).text("provider", provider).text("game", &name);
+                let object =
+                    Object::open(out).text("tenant", tenant).text("provider", provider).text("game", &name);
                 let object = object.text("currency", currency.code()).text("window", window);
-                let object = object.money("stake", plays.stake, currency).money("payout", plays.payout, currency);
+                let object =
+                    object.money("stake", plays.stake, currency).money("payout", plays.payout, currency);
                 let object = object.integer("wagers", plays.wagers).integer("open_wagers", plays.open_wagers);
                 rates(object.money("open_stake", plays.open_stake, currency), plays)
                     .truth("in_band", plays.is_in_band(rules.rtp_band_z))
@@ -516,7 +526,9 @@ impl Found {
         let name = String::from_utf8_lossy(names.arena.get(account.name));
         let subject = format!("{name}/{}", currency.code());
         let mut note = |kind: AnomalyKind, at_ms: u64, evidence: &dyn Fn(Object<'_>) -> Object<'_>| {
-            anomaly(anomalies, kind, tenant, &subject, |out| kind.push(out, tenant, &subject, Some(at_ms), evidence));
+            anomaly(anomalies, kind, tenant, &subject, |out| {
+                kind.push(out, tenant, &subject, Some(at_ms), evidence)
+            });
         };
         if let Some(since_ms) = self.since_ms {
             note(AnomalyKind::Overdraft, since_ms, &|evidence| {
@@ -532,7 +544,8 @@ impl Found {
         }
         if let Some(worst) = self.worst {
             note(AnomalyKind::StakeSpike, worst.at_ms, &|evidence| {
-                let evidence = evidence.time("at_ms", worst.at_ms).money("stake", i128::from(worst.stake), currency);
+                let evidence =
+                    evidence.time("at_ms", worst.at_ms).money("stake", i128::from(worst.stake), currency);
                 let evidence = evidence.money("median", i128::from(worst.median), currency);
                 let evidence = evidence.money("mad", i128::from(worst.mad), currency);
                 evidence.decimal("score", worst.score_ten_thousandths(), 4).integer("spikes", self.spikes)

@@ -5,108 +5,24 @@
 
 use std::io;
 
+use gyre_dataflows::rows::records::Aside;
 use gyre_domain::cause::Cause;
 use gyre_domain::currency::Currencies;
 use gyre_domain::decode::{Fault, UnknownFields, decode};
-use gyre_domain::records::{Outcome, OutcomeKind, Payment, PaymentKind, Record, Topic, UNSAID, Wager, digest};
+use gyre_domain::records::{
+    Outcome, OutcomeKind, Payment, PaymentKind, Record, Topic, UNSAID, Wager, digest,
+};
 use gyre_domain::rules::Rules;
-use gyre_dataflows::rows::records::Aside;
 
 use crate::lines::{Block, Lines};
 use crate::names::Names;
 use crate::rows::{Rows, reject, reject_record};
+use crate::slot::{
+    ADJUSTMENT, CLAIM, FREE, LATE, MANY, REVERSED, SETTLE_CLAIM, SETTLED, Slot, WITHDRAWAL, long_id,
+};
 use crate::table::{NUMBERS_MAX, Secret, Slab, Table, prefetch, short_text};
 
-/// A settle stands here.
-pub const SETTLED: u16 = 1;
-/// Not simple: `account` is the number of a list.
-pub const MANY: u16 = 2;
-/// A free round.
-pub const FREE: u16 = 4;
-/// The wager (or payment) says the balance after it.
-pub const CLAIM: u16 = 8;
-/// The settle says the balance after it.
-pub const SETTLE_CLAIM: u16 = 16;
-/// Placed after its result was known.
-pub const LATE: u16 = 32;
-/// The payment was reversed.
-pub const REVERSED: u16 = 64;
-/// The payment is a withdrawal.
-pub const WITHDRAWAL: u16 = 128;
-/// The payment is an adjustment.
-pub const ADJUSTMENT: u16 = 256;
-
-const LONG: u8 = 255;
 const AHEAD: usize = 24;
-
-/// A wager with its settle, or a payment.
-#[derive(Clone, Copy, Default)]
-pub struct Slot {
-    /// A text of up to 15 bytes behind its length; or 255, the first seven bytes, and where the text lies with the round.
-    id: u128,
-    pub account: u32,
-    pub game: u32,
-    /// Or the payment's amount.
-    pub stake: i64,
-    pub payout: i64,
-    /// `at_ms << 22 | realm`.
-    placed: u64,
-    /// `settled_at_ms << 22 | currency << 12 | flags`.
-    settled: u64,
-    pub line: u32,
-    pub settle_line: u32,
-}
-
-impl Slot {
-    #[inline]
-    pub fn has(&self, flag: u16) -> bool {
-        self.settled as u16 & flag != 0
-    }
-
-    fn set(&mut self, flags: u16) {
-        self.settled |= u64::from(flags);
-    }
-
-    pub fn at_ms(&self) -> u64 {
-        self.placed >> 22
-    }
-
-    pub fn realm(&self) -> u32 {
-        self.placed as u32 & 0x3f_ffff
-    }
-
-    pub fn settled_at_ms(&self) -> u64 {
-        self.settled >> 22
-    }
-
-    pub fn currency(&self) -> u16 {
-        (self.settled >> 12) as u16 & 0x3ff
-    }
-
-    /// The wager's id.
-    #[inline]
-    pub fn id<'a>(&'a self, names: &'a Names) -> &'a [u8] {
-        let bytes = bytemuck(&self.id);
-        match bytes[0] {
-            LONG => names.arena.pair((self.id >> 64) as u64).0,
-            length => &bytes[1..1 + usize::from(length)],
-        }
-    }
-
-    /// The wager's round.
-    #[inline]
-    pub fn round<'a>(&self, names: &'a Names) -> &'a [u8] {
-        if self.id as u8 == LONG { names.arena.pair((self.id >> 64) as u64).1 } else { b"" }
-    }
-}
-
-/// The bytes of an id; ids are made from little-endian bytes.
-#[inline]
-fn bytemuck(id: &u128) -> &[u8; 16] {
-    const { assert!(cfg!(target_endian = "little")) };
-    // SAFETY: a u128 is sixteen initialised bytes, and bytes need no alignment.
-    unsafe { &*std::ptr::from_ref(id).cast() }
-}
 
 /// A record on its way to its slot.
 struct Pending {
@@ -329,7 +245,8 @@ impl Intake {
     fn pend_outcome(&mut self, outcome: &Outcome<'_>) -> Pending {
         let realm = self.names.realm(&outcome.origin);
         let currency = outcome.currency.map_or(0, |currency| self.names.currency(currency));
-        let payout = outcome.payout.zip(outcome.currency).and_then(|(payout, of)| payout.minor(of.exponent()));
+        let payout =
+            outcome.payout.zip(outcome.currency).and_then(|(payout, of)| payout.minor(of.exponent()));
         let is_simple = outcome.kind == OutcomeKind::Settle
             && outcome.origin.revision == 0
             && outcome.outcome_id == UNSAID
@@ -379,7 +296,8 @@ impl Intake {
                 names.prefetch_account(ahead.account_hash);
             }
             let pending = &mut all[at];
-            let start = pending.text as usize + usize::from(pending.id_bytes) + usize::from(pending.round_bytes);
+            let start =
+                pending.text as usize + usize::from(pending.id_bytes) + usize::from(pending.round_bytes);
             let name = &scratch[start..][..usize::from(pending.account_bytes)];
             let (realm, currency) = (pending.slot.realm(), pending.slot.currency());
             pending.slot.account = names.account(realm, name, currency, pending.account_hash);
@@ -437,7 +355,9 @@ impl Intake {
                 continue;
             }
             match wagers.find(pending, &self.scratch, names) {
-                Some(number) => list_again(wagers.slots.get_mut(number), lists).push((false, pending.slot.line)),
+                Some(number) => {
+                    list_again(wagers.slots.get_mut(number), lists).push((false, pending.slot.line))
+                }
                 None => {
                     let number = wagers.add(pending, &self.scratch, names, lists, false);
                     if pending.kind == Kind::Simple {
@@ -501,7 +421,9 @@ impl Intake {
                 continue;
             }
             match payments.find(pending, &self.scratch, names) {
-                Some(number) => list_again(payments.slots.get_mut(number), lists).push((false, pending.slot.line)),
+                Some(number) => {
+                    list_again(payments.slots.get_mut(number), lists).push((false, pending.slot.line))
+                }
                 None => {
                     let number = payments.add(pending, &self.scratch, names, lists, false);
                     if pending.kind == Kind::Simple && pending.slot.has(CLAIM) {
@@ -602,14 +524,4 @@ impl Filed {
         self.table.insert(pending.hash, number);
         number
     }
-}
-
-/// The first half of a slot's id where the text lies elsewhere.
-#[inline]
-fn long_id(id: &[u8]) -> u64 {
-    let mut bytes = [0; 8];
-    let length = id.len().min(7);
-    bytes[0] = LONG;
-    bytes[1..1 + length].copy_from_slice(&id[..length]);
-    u64::from_le_bytes(bytes)
 }

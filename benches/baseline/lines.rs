@@ -95,7 +95,10 @@ impl Lines {
             let window = &self.buffer[self.ready.clone()];
             let from = start;
             for end in memchr::memchr_iter(b'\n', &window[from..]).map(|end| from + end) {
-                self.spans.push((start as u32, (end - usize::from(end > start && window[end - 1] == b'\r')) as u32));
+                self.spans.push((
+                    start as u32,
+                    (end - usize::from(end > start && window[end - 1] == b'\r')) as u32,
+                ));
                 start = end + 1;
                 if self.spans.len() == BLOCK_LINES {
                     break;

@@ -19,6 +19,7 @@ mod lines;
 mod names;
 mod rare;
 mod rows;
+mod slot;
 mod spikes;
 mod states;
 mod table;
@@ -36,9 +37,10 @@ use gyre_domain::records::Topic;
 use gyre_domain::rules::Rules;
 
 use crate::books::Books;
-use crate::intake::{Intake, MANY};
+use crate::intake::Intake;
 use crate::lines::Lines;
 use crate::rows::{Out, READING_ORDER, Rows};
+use crate::slot::MANY;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -120,13 +122,25 @@ fn write(intake: &mut Intake, files: &[Lines], output: &Path, times: &mut Times)
     let mut books = Books::default();
     let mut judged = Vec::new();
     let lists = std::mem::take(&mut intake.lists);
-    let many: Vec<(u32, u32)> = intake.wagers.slots.iter().filter(|(_, slot)| slot.has(MANY)).map(|(number, slot)| (number, slot.account)).collect();
+    let many: Vec<(u32, u32)> = intake
+        .wagers
+        .slots
+        .iter()
+        .filter(|(_, slot)| slot.has(MANY))
+        .map(|(number, slot)| (number, slot.account))
+        .collect();
     for (number, list) in many {
         let list = &lists[list as usize];
         let row = rare::judge_wager(intake, &mut books, list, file(Topic::Wagers), file(Topic::Outcomes))?;
         judged.extend(row.map(|row| (number, row)));
     }
-    let many: Vec<u32> = intake.payments.slots.iter().filter(|(_, slot)| slot.has(MANY)).map(|(_, slot)| slot.account).collect();
+    let many: Vec<u32> = intake
+        .payments
+        .slots
+        .iter()
+        .filter(|(_, slot)| slot.has(MANY))
+        .map(|(_, slot)| slot.account)
+        .collect();
     for list in many {
         if let Some(payments) = file(Topic::Payments) {
             rare::judge_payment(intake, &mut books, &lists[list as usize], payments)?;

@@ -149,7 +149,8 @@ impl Names {
     /// The number of a record's tenant and provider; mostly those of the record before it.
     #[inline]
     pub fn realm(&mut self, origin: &Origin<'_>) -> u32 {
-        let is_last = |realm: &Realm| *realm.provider == *origin.provider && *realm.tenant_name == *origin.tenant;
+        let is_last =
+            |realm: &Realm| *realm.provider == *origin.provider && *realm.tenant_name == *origin.tenant;
         if !self.realms.get(self.last_realm as usize).is_some_and(is_last) {
             self.last_realm = self.other_realm(origin);
         }
@@ -221,7 +222,8 @@ impl Names {
 
     fn new_account(&mut self, realm: u32, name: &[u8], currency: u16, hash: u64) -> u32 {
         let tenant = self.realms[realm as usize].tenant;
-        let is_ours = |&(of, other): &(u32, u16)| self.realms[of as usize].tenant == tenant && other == currency;
+        let is_ours =
+            |&(of, other): &(u32, u16)| self.realms[of as usize].tenant == tenant && other == currency;
         let system = self.systems.iter().position(is_ours).unwrap_or_else(|| {
             self.systems.push((realm, currency));
             self.systems.len() - 1

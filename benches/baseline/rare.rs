@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::io;
 
+use gyre_dataflows::rows::AnomalyKind;
 use gyre_dataflows::rows::records::{
     Maximum, Standing, push_above_maximum, push_conflict, push_late_wager, push_wager_state,
 };
-use gyre_dataflows::rows::AnomalyKind;
 use gyre_domain::cause::Cause;
 use gyre_domain::decode::{UnknownFields, decode};
 use gyre_domain::lifecycle::{self, Life, References, State, judge_identity};
@@ -29,9 +29,12 @@ pub struct Copies<'a> {
     stood: bool,
 }
 
+/// Of a reference row: tenant with provider, name, and from when on it holds.
+type Identity = (u32, Box<str>, u64);
+
 /// Reads the reference rows of a file.
 pub fn read_references(intake: &mut Intake, lines: &mut Lines) -> io::Result<()> {
-    let mut rows: HashMap<(u32, Box<str>, u64), (Option<Terms>, Vec<u32>)> = HashMap::new();
+    let mut rows: HashMap<Identity, (Option<Terms>, Vec<u32>)> = HashMap::new();
     while let Some(block) = lines.next_block()? {
         for at in 0..block.len() {
             let line = block.first + at as u32;
@@ -253,7 +256,8 @@ impl Told<'_, '_> {
         let exponent = wager.currency.exponent();
         let claim = |at: usize| self.copies[at].claim.map(|claim| claim.minor(exponent).unwrap_or(i64::MAX));
         let stake_claim = self.life.wager.and_then(claim);
-        let mut events = vec![(Event::stake(wager.at_ms, wager.stake, wager.free_round, stake_claim), stake_claim)];
+        let mut events =
+            vec![(Event::stake(wager.at_ms, wager.stake, wager.free_round, stake_claim), stake_claim)];
         let mut payout = 0;
         let mut settled_at_ms = None;
         for &at in self.life.settles.iter().chain(&self.life.unsettles).chain(&self.life.cancel) {
@@ -311,7 +315,8 @@ pub fn above_maximum(anomalies: &mut Rows, names: &Names, game: u32, wager: &Wag
     let maximum = Maximum { spelt, multiple_e9: *multiple_e9 };
     if maximum.is_exceeded(wager.stake, payout) {
         let subject = format!("{}/{}", wager.origin.provider, wager.wager_id);
-        let write = |out: &mut Vec<u8>| push_above_maximum(out, wager, payout, standing.settled_at_ms, &maximum);
+        let write =
+            |out: &mut Vec<u8>| push_above_maximum(out, wager, payout, standing.settled_at_ms, &maximum);
         anomaly(anomalies, AnomalyKind::PayoutAboveMaximum, &wager.origin.tenant, &subject, write);
     }
 }
@@ -320,10 +325,8 @@ pub fn above_maximum(anomalies: &mut Rows, names: &Names, game: u32, wager: &Wag
 pub fn judge_payment(intake: &mut Intake, books: &mut Books, list: &List, lines: &Lines) -> io::Result<()> {
     let numbers: Vec<u32> = list.iter().map(|&(_, line)| line).collect();
     let raw = read_again(lines, &numbers)?;
-    let mut copies = gather(
-        intake,
-        numbers.iter().zip(&raw).map(|(&line, raw)| (Topic::Payments, line, raw.as_slice())),
-    );
+    let mut copies =
+        gather(intake, numbers.iter().zip(&raw).map(|(&line, raw)| (Topic::Payments, line, raw.as_slice())));
     let refuses = |names: &Names, record: &Record<'_>| match record {
         Record::Payment(payment) => {
             let account = names.find_account_of(&payment.origin, &payment.account, payment.currency)?;
@@ -334,7 +337,9 @@ pub fn judge_payment(intake: &mut Intake, books: &mut Books, list: &List, lines:
     let names = &intake.names;
     let judge = |records: &[Record<'_>]| judge_identity(records, |record| refuses(names, record));
     if copies.len() > 1 {
-        mark_standing(&mut copies, intake.rules.tick_ms, |records| judge(records).stands.into_iter().collect());
+        mark_standing(&mut copies, intake.rules.tick_ms, |records| {
+            judge(records).stands.into_iter().collect()
+        });
     }
     let records: Vec<Record<'_>> = copies.iter().map(|copy| copy.record.clone()).collect();
     let judged = judge(&records);

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use gyre_domain::cause::Cause;
-use gyre_domain::records::{Record, Topic, digest, hex};
 use gyre_dataflows::rows::AnomalyKind;
 use gyre_dataflows::rows::records::{Aside, Places, push_reject};
+use gyre_domain::cause::Cause;
+use gyre_domain::records::{Record, Topic, digest, hex};
 
 /// A file that is written in large pieces.
 pub struct Out {
@@ -57,7 +57,11 @@ impl Rows {
             if let Some(part) = part {
                 self.text.push(1);
                 for &byte in part.as_bytes() {
-                    self.text.extend_from_slice(if byte == 0 { &[0, 255] } else { std::slice::from_ref(&byte) });
+                    self.text.extend_from_slice(if byte == 0 {
+                        &[0, 255]
+                    } else {
+                        std::slice::from_ref(&byte)
+                    });
                 }
             }
             self.text.push(0);
@@ -148,12 +152,13 @@ fn is_plain(text: &[u8]) -> bool {
     let odd = |word: u64| {
         let zero = |word: u64| word.wrapping_sub(ONES) & !word;
         let below = word.wrapping_sub(ONES * 0x20) & !word;
-        (below | zero(word ^ ONES * b'"' as u64) | zero(word ^ ONES * b'\\' as u64)) & ONES << 7
+        (below | zero(word ^ (ONES * b'"' as u64)) | zero(word ^ (ONES * b'\\' as u64))) & (ONES << 7)
     };
     let (words, rest) = text.as_chunks::<8>();
     let mut last = [b' '; 8];
     last[..rest.len()].copy_from_slice(rest);
-    words.iter().fold(odd(u64::from_le_bytes(last)), |found, word| found | odd(u64::from_le_bytes(*word))) == 0
+    words.iter().fold(odd(u64::from_le_bytes(last)), |found, word| found | odd(u64::from_le_bytes(*word)))
+        == 0
 }
 
 const PAIRS: [u8; 200] = {

@@ -11,22 +11,25 @@ use gyre_domain::lifecycle::State;
 use gyre_domain::records::{Record, Topic};
 
 use crate::books::Books;
-use crate::intake::{Intake, LATE, MANY, SETTLED, Slot};
+use crate::intake::Intake;
 use crate::lines::Lines;
 use crate::names::Names;
 use crate::rare::{above_maximum, late};
 use crate::rows::{Out, push_money, push_number, push_text, reject_record};
+use crate::slot::{LATE, MANY, SETTLED, Slot};
 use crate::table::{order, prefetch};
 
 /// Counts the simple wagers, and notes what is wrong with them.
 pub fn tell_simple(intake: &mut Intake, books: &mut Books, wagers: Option<&Lines>) -> io::Result<()> {
     let Intake { wagers: filed, names, late: lates, rejects, anomalies, currencies, .. } = intake;
     lates.sort_unstable();
-    let has_maximum = names.games.iter().any(|game| game.terms.iter().any(|terms| terms.payout_max.is_some()));
+    let has_maximum =
+        names.games.iter().any(|game| game.terms.iter().any(|terms| terms.payout_max.is_some()));
     for (number, slot) in filed.slots.iter().filter(|(_, slot)| !slot.has(MANY)) {
         books.play(names, slot);
         let is_missing = !slot.has(SETTLED);
-        if !is_missing && !slot.has(LATE) && !(has_maximum && is_above_maximum(names, slot)) {
+        let is_odd = is_missing || slot.has(LATE) || has_maximum && is_above_maximum(names, slot);
+        if !is_odd {
             continue;
         }
         let Some(lines) = wagers else { continue };

@@ -31,7 +31,9 @@ impl Secret {
         let (low, high) = match rest.len() {
             8.. => (word(rest), word(&rest[rest.len() - 8..])),
             4..8 => (u64::from(half(rest)), u64::from(half(&rest[rest.len() - 4..]))),
-            1..4 => (u64::from(rest[0]) << 8 | u64::from(rest[rest.len() / 2]), u64::from(rest[rest.len() - 1])),
+            1..4 => {
+                (u64::from(rest[0]) << 8 | u64::from(rest[rest.len() / 2]), u64::from(rest[rest.len() - 1]))
+            }
             0 => (0, 0),
         };
         fold(fold(low ^ hash, high ^ second), third)
@@ -234,13 +236,15 @@ pub fn order<'t>(
 
 /// Takes the bits out of the keys that are the same in all of them, as far as whole bytes' upper ends go.
 fn squeeze(entries: &mut [Entry]) {
-    let (any, all) = entries.iter().fold((0, u64::MAX), |(any, all), entry| (any | entry.key, all & entry.key));
+    let (any, all) =
+        entries.iter().fold((0, u64::MAX), |(any, all), entry| (any | entry.key, all & entry.key));
     let widths = (any & !all).to_be_bytes().map(|byte| 8 - byte.leading_zeros());
     for entry in entries {
         let bytes = entry.key.to_be_bytes();
-        let squeezed = bytes.iter().zip(widths).fold(0, |key, (&byte, width)| {
-            key << width | u64::from(byte) & ((1 << width) - 1)
-        });
+        let squeezed = bytes
+            .iter()
+            .zip(widths)
+            .fold(0, |key, (&byte, width)| key << width | u64::from(byte) & ((1 << width) - 1));
         entry.key = squeezed;
     }
 }
