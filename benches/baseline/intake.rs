@@ -18,7 +18,7 @@ use crate::lines::{Block, Lines};
 use crate::names::Names;
 use crate::rows::{Rows, reject, reject_record};
 use crate::slot::{
-    ADJUSTMENT, CLAIM, FREE, LATE, MANY, REVERSED, SETTLE_CLAIM, SETTLED, Slot, WITHDRAWAL, long_id,
+    ADJUSTMENT, CLAIM, FREE, LATE, LONG, MANY, REVERSED, SETTLE_CLAIM, SETTLED, Slot, WITHDRAWAL,
 };
 use crate::table::{NUMBERS_MAX, Secret, Slab, Table, prefetch, short_text};
 
@@ -130,29 +130,28 @@ impl Intake {
         Ok(())
     }
 
-    /// Decodes a line that is not blank; what is no sound record is set aside.
-    #[inline]
-    pub fn decode_line<'a>(&mut self, block: &Block<'a>, at: usize) -> (Option<Record<'a>>, Option<u64>) {
+    /// Decodes a line, unless it is blank; what is no sound record is set aside. Inlined, so that a record is built where
+    /// it is used.
+    #[inline(always)]
+    pub fn decode_line<'a>(
+        &mut self,
+        block: &Block<'a>,
+        at: usize,
+    ) -> Option<Result<Record<'a>, Box<Fault>>> {
         let line = block.line(at);
         if line.iter().all(u8::is_ascii_whitespace) {
             self.blank += 1;
-            return (None, None);
+            return None;
         }
         self.records[block.topic as usize] += 1;
         let decoded = match line.len() {
             0..=LINE_BYTES_MAX => decode(block.topic, line, &self.currencies, &mut self.unknown),
             _ => Err(Fault::oversize(digest(line))),
         };
-        match decoded {
-            Ok(record) => {
-                let receipt = record.receipt_ms();
-                (Some(record), receipt)
-            }
-            Err(fault) => {
-                self.set_aside(block, at, &fault);
-                (None, fault.receipt_ms)
-            }
+        if let Err(fault) = &decoded {
+            self.set_aside(block, at, fault);
         }
+        Some(decoded)
     }
 
     #[cold]
@@ -179,17 +178,22 @@ impl Intake {
         self.scratch.clear();
         let mut echoes = Vec::new();
         for at in 0..block.len() {
-            let (record, receipt) = self.decode_line(block, at);
+            let decoded = self.decode_line(block, at);
+            let receipt = match &decoded {
+                Some(Ok(record)) => record.receipt_ms(),
+                Some(Err(fault)) => fault.receipt_ms,
+                None => None,
+            };
             self.receipts.push(receipt.unwrap_or(0));
-            let mut pending = match &record {
-                Some(Record::Wager(wager)) => self.pend_wager(wager),
-                Some(Record::Outcome(outcome)) => self.pend_outcome(outcome),
-                Some(Record::Payment(payment)) => self.pend_payment(payment),
+            let mut pending = match &decoded {
+                Some(Ok(Record::Wager(wager))) => self.pend_wager(wager),
+                Some(Ok(Record::Outcome(outcome))) => self.pend_outcome(outcome),
+                Some(Ok(Record::Payment(payment))) => self.pend_payment(payment),
                 _ => continue,
             };
             pending.at = at as u16;
             pending.slot.line = block.first + at as u32;
-            if let Some(Record::Outcome(outcome)) = record
+            if let Some(Ok(Record::Outcome(outcome))) = decoded
                 && pending.kind == Kind::Simple
                 && says_more(&outcome)
             {
@@ -489,13 +493,18 @@ impl Filed {
     #[inline]
     fn find(&self, pending: &Pending, scratch: &[u8], names: &Names) -> Option<u32> {
         let id = &scratch[pending.text as usize..][..usize::from(pending.id_bytes)];
-        let (short, long) = (short_text(id), long_id(id));
+        let short = short_text(id);
         self.table.find(pending.hash, |number| {
             let slot = self.slots.get(number);
             slot.realm() == pending.slot.realm()
                 && (slot.id == short
-                    || slot.id as u64 == long && names.arena.pair((slot.id >> 64) as u64).0 == id)
+                    || slot.id as u8 == LONG && names.arena.pair((slot.id >> 64) as u64).0 == id)
         })
+    }
+
+    /// Nothing more is looked up: the table's memory can serve what comes.
+    pub fn end(&mut self) {
+        self.table = Table::default();
     }
 
     fn add(
@@ -513,7 +522,7 @@ impl Filed {
             short_text(id)
         } else {
             let start = names.arena.push_pair(id, &rest[..usize::from(pending.round_bytes)]);
-            u128::from(long_id(id)) | u128::from(start) << 64
+            u128::from(LONG) | u128::from(start) << 64
         };
         if pending.kind == Kind::Listed || is_outcome {
             slot.account = lists.len() as u32;

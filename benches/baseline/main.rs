@@ -104,6 +104,7 @@ fn run(input: &Path, output: &Path, rules: Rules) -> Result<()> {
         }
         times.lap(topic.name());
     }
+    intake.wagers.end();
     let books = write(&mut intake, &files, output, &mut times)?;
     let rejects = write_rows(std::mem::take(&mut intake.rejects), output, "rejects")?;
     let anomalies = write_rows(std::mem::take(&mut intake.anomalies), output, "anomalies")?;

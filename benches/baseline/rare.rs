@@ -38,12 +38,12 @@ pub fn read_references(intake: &mut Intake, lines: &mut Lines) -> io::Result<()>
     while let Some(block) = lines.next_block()? {
         for at in 0..block.len() {
             let line = block.first + at as u32;
-            let (realm, name, from_ms, terms) = match intake.decode_line(&block, at).0 {
-                Some(Record::Game(game)) => {
+            let (realm, name, from_ms, terms) = match intake.decode_line(&block, at) {
+                Some(Ok(Record::Game(game))) => {
                     let terms = Terms::of(&game);
                     (intake.names.realm(&game.origin), game.game, game.effective_from_ms, Some(terms))
                 }
-                Some(Record::Account(account)) => {
+                Some(Ok(Record::Account(account))) => {
                     (intake.names.realm(&account.origin), account.account, account.effective_from_ms, None)
                 }
                 _ => continue,

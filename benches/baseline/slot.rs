@@ -21,12 +21,13 @@ pub const WITHDRAWAL: u16 = 128;
 /// The payment is an adjustment.
 pub const ADJUSTMENT: u16 = 256;
 
-const LONG: u8 = 255;
+/// The text of an id lies elsewhere.
+pub const LONG: u8 = 255;
 
 /// A wager with its settle, or a payment.
 #[derive(Clone, Copy, Default)]
 pub struct Slot {
-    /// A text of up to 15 bytes behind its length; or 255, the first seven bytes, and where the text lies with the round.
+    /// A text of up to 15 bytes behind its length; or 255 and, in the upper half, where the text lies with the round.
     pub id: u128,
     pub account: u32,
     pub game: u32,
@@ -90,14 +91,4 @@ fn bytemuck(id: &u128) -> &[u8; 16] {
     const { assert!(cfg!(target_endian = "little")) };
     // SAFETY: a u128 is sixteen initialised bytes, and bytes need no alignment.
     unsafe { &*std::ptr::from_ref(id).cast() }
-}
-
-/// The first half of a slot's id where the text lies elsewhere.
-#[inline]
-pub fn long_id(id: &[u8]) -> u64 {
-    let mut bytes = [0; 8];
-    let length = id.len().min(7);
-    bytes[0] = LONG;
-    bytes[1..1 + length].copy_from_slice(&id[..length]);
-    u64::from_le_bytes(bytes)
 }

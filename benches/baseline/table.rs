@@ -62,10 +62,14 @@ pub fn short_text(text: &[u8]) -> u128 {
     if text.len() > 15 || text.is_empty() {
         return 0;
     }
-    let mut bytes = [0; 16];
-    bytes[0] = text.len() as u8;
-    bytes[1..1 + text.len()].copy_from_slice(text);
-    u128::from_le_bytes(bytes)
+    // Two loads that overlap: no copy of a length that only the run knows.
+    let length = text.len();
+    let text = match length {
+        8.. => u128::from(word(text)) | u128::from(word(&text[length - 8..])) << (8 * (length - 8)),
+        4..8 => u128::from(half(text)) | u128::from(half(&text[length - 4..])) << (8 * (length - 4)),
+        _ => (0..length).fold(0, |bytes, at| bytes | u128::from(text[at]) << (8 * at)),
+    };
+    text << 8 | length as u128
 }
 
 /// From hashes to numbers of slots: linear probing over words of hash bits and number.
