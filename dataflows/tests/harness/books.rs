@@ -262,10 +262,10 @@ fn feed(steps: Steps, settings: Settings) -> Told {
             input.send_batch(&mut batches);
             input.advance_to(complete_before);
             input.flush();
-            worker.step_while(|| probe.less_than(&complete_before));
+            worker.step_or_park_while(None, || probe.less_than(&complete_before));
         }
         drop(input);
-        worker.step_while(|| !probe.done());
+        worker.step_or_park_while(None, || !probe.done());
     });
     guards.expect("workers start").join().into_iter().for_each(|outcome| outcome.expect("no worker panics"));
     let mut told = std::mem::take(&mut *told.lock().expect("no worker panics"));
