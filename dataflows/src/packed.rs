@@ -356,6 +356,22 @@ impl<'a> Packed<'a> {
         }
     }
 
+    /// The record's revision.
+    pub fn revision(self) -> i64 {
+        if self.flags() & REVISION == 0 { 0 } else { Reader(&self.0[HEADER..]).number() as i64 }
+    }
+
+    /// The texts of a wager's row: tenant, provider, wager, account, game, round (empty where there is none).
+    pub fn row_texts(self) -> [&'a [u8]; 6] {
+        let [tenant, provider, wager, account, game] = self.leading_texts::<5>();
+        // Between game and round lie stake, currency and time. Defaults are packed as nothing.
+        let packed = |text: &[u8]| if text == b"-" { 0 } else { text.len() };
+        let revision = if self.flags() & REVISION == 0 { 0 } else { 8 };
+        let lengths = packed(tenant) + packed(provider) + wager.len() + account.len() + game.len();
+        let round = Reader(&self.0[HEADER + revision + 5 + lengths + 24..]).bytes();
+        [tenant, provider, wager, account, game, round]
+    }
+
     /// The texts at the head of every record's content: tenant, provider and what follows, as raw bytes.
     /// For a wager: tenant, provider, wager, account, game. Default texts are `"-"`.
     pub fn leading_texts<const N: usize>(self) -> [&'a [u8]; N] {

@@ -244,12 +244,18 @@ impl<'o> Object<'o> {
 
 /// Writes a JSON string.
 pub fn push_string(out: &mut Vec<u8>, text: &str) {
-    if text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+    push_text(out, text.as_bytes());
+}
+
+/// Writes a JSON string of text that is known to be UTF-8 as bytes.
+pub fn push_text(out: &mut Vec<u8>, text: &[u8]) {
+    if text.iter().all(|&byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
         out.push(b'"');
-        out.extend_from_slice(text.as_bytes());
+        out.extend_from_slice(text);
         out.push(b'"');
     } else {
-        serde_json::to_writer(&mut *out, text).expect("text can be written to memory");
+        let text = String::from_utf8_lossy(text);
+        serde_json::to_writer(&mut *out, &text).expect("text can be written to memory");
     }
 }
 

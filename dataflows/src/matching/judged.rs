@@ -13,7 +13,7 @@ use super::postings;
 use super::told::{Play, QUARTER_MS, Told};
 use crate::Tick;
 use crate::graph::Settings;
-use crate::rows::records::{Maximum, Standing, push_conflict, push_record_reject, push_wager_state};
+use crate::rows::records::{Maximum, Staked, Standing, push_conflict, push_record_reject, push_wager_state};
 use crate::rows::{AnomalyKind, Output, Wanted, write};
 
 /// A judged list with all that its telling needs.
@@ -71,7 +71,8 @@ impl Judged<'_> {
         if !self.wanted.changes {
             return;
         }
-        told.rows.push((Output::WagerStates, write(|out| push_wager_state(out, wager, &standing))));
+        told.rows
+            .push((Output::WagerStates, write(|out| push_wager_state(out, &Staked::of(wager), &standing))));
         for finding in findings {
             told.rows.push((Output::Anomalies, finding.row(wager, &standing, self.directory)));
         }

@@ -103,20 +103,20 @@ impl Wagers {
         }
     }
 
-    /// Writes the rows of a key at rest.
-    pub(super) fn rest_rows(&self, slot: &Slot, tick: Tick, loose: &mut Rows, sorted: Option<&mut Rows>) {
-        let wanted = Wanted { changes: true, postings: self.settings.wanted.postings };
+    /// Writes the rows of a key at rest; where it stands goes to `sorted`, if that is there.
+    pub(super) fn rest_rows(&self, slot: &Slot, tick: Tick, loose: &mut Rows, mut sorted: Option<&mut Rows>) {
         let rows = if slot.has(MANY) {
+            let wanted = Wanted { changes: true, postings: self.settings.wanted.postings };
             self.tell_list(slot, tick, wanted).0.rows
+        } else if slot.has(WAGER) {
+            let state_rows = sorted.as_deref_mut().unwrap_or(loose);
+            state_rows.push(Output::WagerStates, 0, 1, |out| self.push_state_row(slot, out));
+            self.other_rows_at_rest(slot, tick)
         } else {
-            self.rest_rows_of_simple(slot, tick)
+            Vec::new()
         };
-        let mut sorted = sorted;
         for (output, row) in rows {
-            let into = match &mut sorted {
-                Some(sorted) if output == Output::WagerStates => &mut **sorted,
-                _ => &mut *loose,
-            };
+            let into = sorted.as_deref_mut().filter(|_| output == Output::WagerStates).unwrap_or(loose);
             into.push(output, 0, 1, |text| text.extend_from_slice(&row));
         }
     }

@@ -3,9 +3,10 @@
 use gyre_domain::cause::Cause;
 use gyre_domain::currency::Currency;
 use gyre_domain::lifecycle::State;
+use gyre_domain::money::push_decimal;
 use gyre_domain::records::{Record, Topic, Wager, digest, hex};
 
-use super::{AnomalyKind, Object, push_raw, push_string};
+use super::{AnomalyKind, Object, push_raw, push_string, push_text};
 
 /// The name of the file or topic and the place in it.
 pub fn push_position(out: &mut Vec<u8>, topic: Topic, position: u64, places: &Places) {
@@ -48,29 +49,93 @@ pub struct Standing {
     pub outcome_revision: Option<i64>,
 }
 
-/// Writes a row of `wager_states`.
-pub fn push_wager_state(out: &mut Vec<u8>, wager: &Wager<'_>, standing: &Standing) {
-    let state = match standing.state {
-        State::Settled => "settled",
-        State::Cancelled => "cancelled",
-        State::Open | State::Absent => "open",
+/// What a row of `wager_states` takes from its wager record.
+pub struct Staked<'a> {
+    /// Tenant, provider, wager, account, game, round (empty where there is none).
+    pub texts: [&'a [u8]; 6],
+    /// Of stake and payout.
+    pub currency: Currency,
+    /// Minor units.
+    pub stake: i64,
+    /// When it was placed.
+    pub at_ms: u64,
+    /// The record's revision.
+    pub revision: i64,
+}
+
+impl<'a> Staked<'a> {
+    /// Of a wager record.
+    pub fn of(wager: &'a Wager<'_>) -> Self {
+        let origin = &wager.origin;
+        let round = wager.round.as_deref().unwrap_or("");
+        let texts = [&origin.tenant, &origin.provider, &wager.wager_id, &wager.account, &wager.game, round];
+        Self {
+            texts: texts.map(str::as_bytes),
+            currency: wager.currency,
+            stake: wager.stake,
+            at_ms: wager.at_ms,
+            revision: origin.revision,
+        }
+    }
+}
+
+/// Writes a row of `wager_states`: the commonest of rows by far, so its fields are written out.
+pub fn push_wager_state(out: &mut Vec<u8>, wager: &Staked<'_>, standing: &Standing) {
+    let state: &[u8] = match standing.state {
+        State::Settled => b"settled",
+        State::Cancelled => b"cancelled",
+        State::Open | State::Absent => b"open",
     };
-    Object::open(out)
-        .text("tenant", &wager.origin.tenant)
-        .text("provider", &wager.origin.provider)
-        .text("wager_id", &wager.wager_id)
-        .text("account", &wager.account)
-        .text("game", &wager.game)
-        .optional("round", wager.round.as_deref())
-        .text("currency", wager.currency.code())
-        .money("stake", i128::from(wager.stake), wager.currency)
-        .time("at_ms", wager.at_ms)
-        .text("state", state)
-        .money("payout", standing.payout, wager.currency)
-        .time("settled_at_ms", standing.settled_at_ms)
-        .integer("wager_revision", wager.origin.revision)
-        .integer("outcome_revision", standing.outcome_revision)
-        .close();
+    let [tenant, provider, wager_id, account, game, round] = wager.texts;
+    let exponent = wager.currency.exponent();
+    let literal = |out: &mut Vec<u8>, text: &[u8]| out.extend_from_slice(text);
+    let money = |out: &mut Vec<u8>, minor: i128| {
+        out.push(b'"');
+        push_decimal(out, minor, exponent);
+        out.push(b'"');
+    };
+    let number =
+        |out: &mut Vec<u8>, number: i64| out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    literal(out, b"{\"tenant\":");
+    push_text(out, tenant);
+    literal(out, b",\"provider\":");
+    push_text(out, provider);
+    literal(out, b",\"wager_id\":");
+    push_text(out, wager_id);
+    literal(out, b",\"account\":");
+    push_text(out, account);
+    literal(out, b",\"game\":");
+    push_text(out, game);
+    literal(out, b",\"round\":");
+    if round.is_empty() {
+        literal(out, b"null")
+    } else {
+        push_text(out, round)
+    }
+    literal(out, b",\"currency\":");
+    push_text(out, wager.currency.code().as_bytes());
+    literal(out, b",\"stake\":");
+    money(out, wager.stake.into());
+    literal(out, b",\"at_ms\":");
+    number(out, wager.at_ms as i64);
+    literal(out, b",\"state\":\"");
+    literal(out, state);
+    literal(out, b"\",\"payout\":");
+    or_null(out, standing.payout, money);
+    literal(out, b",\"settled_at_ms\":");
+    or_null(out, standing.settled_at_ms, |out, at_ms| number(out, at_ms as i64));
+    literal(out, b",\"wager_revision\":");
+    number(out, wager.revision);
+    literal(out, b",\"outcome_revision\":");
+    or_null(out, standing.outcome_revision, number);
+    literal(out, b"}");
+}
+
+fn or_null<T>(out: &mut Vec<u8>, value: Option<T>, write: impl FnOnce(&mut Vec<u8>, T)) {
+    match value {
+        Some(value) => write(out, value),
+        None => out.extend_from_slice(b"null"),
+    }
 }
 
 /// What a reject says beside its record.

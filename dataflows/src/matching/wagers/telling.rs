@@ -3,7 +3,7 @@
 use gyre_domain::cause::Cause;
 use gyre_domain::lifecycle::State;
 use gyre_domain::money::Quantity;
-use gyre_domain::records::{Outcome, Record, Wager};
+use gyre_domain::records::{Record, Wager};
 use gyre_domain::rtp::Plays;
 
 use super::Wagers;
@@ -13,9 +13,9 @@ use crate::matching::booking::{credit_booked, stake_booked};
 use crate::matching::findings::Finding;
 use crate::matching::log::Place;
 use crate::matching::postings;
-use crate::matching::told::{Booked, Marks, Outbox, Play, QUARTER_MS, Told};
+use crate::matching::told::{Booked, Outbox, Play, QUARTER_MS, Told};
 use crate::packed::Packed;
-use crate::rows::records::{Maximum, Standing, push_record_reject, push_wager_state};
+use crate::rows::records::{Maximum, Staked, Standing, push_record_reject, push_wager_state};
 use crate::rows::{Output, Wanted, write};
 
 impl Wagers {
@@ -43,7 +43,8 @@ impl Wagers {
         told.play = self.play(slot);
         told.marks.anomalies.extend(findings.iter().map(|finding| finding.kind() as u8));
         if self.settings.wanted.changes {
-            told.rows = self.rows_of_simple(slot, &told.marks, &findings);
+            told.rows.push((Output::WagerStates, write(|out| self.push_state_row(slot, out))));
+            told.rows.extend(self.other_rows(slot, !told.marks.rejects.is_empty(), &findings));
         }
         told
     }
@@ -130,38 +131,57 @@ impl Wagers {
         true
     }
 
-    pub(super) fn rows_of_simple(
+    /// Writes the row of where a simple wager stands.
+    pub(super) fn push_state_row(&self, slot: &Slot, out: &mut Vec<u8>) {
+        let packed = Packed(self.log.get(slot.wager));
+        let staked = Staked {
+            texts: packed.row_texts(),
+            currency: self.currencies[slot.currency()],
+            stake: slot.stake,
+            at_ms: slot.at_ms(),
+            revision: packed.revision(),
+        };
+        push_wager_state(out, &staked, &self.standing_of_simple(slot));
+    }
+
+    /// The other rows of a simple wager; mostly none.
+    pub(super) fn other_rows(
         &self,
         slot: &Slot,
-        marks: &Marks,
-        anomalies: &[Finding],
+        is_missing: bool,
+        findings: &[Finding],
     ) -> Vec<(Output, Vec<u8>)> {
+        let mut rows = Vec::new();
+        if !is_missing && findings.is_empty() && !self.settings.wanted.postings {
+            return rows;
+        }
         let packed = Packed(self.log.get(slot.wager));
         let wager = packed.wager();
-        let settle = slot.has(SETTLED).then(|| Packed(self.log.get(slot.settle)).outcome());
-        let standing = self.standing_of_simple(slot, settle.as_ref());
-        let mut rows = Vec::with_capacity(1);
-        rows.push((Output::WagerStates, write(|out| push_wager_state(out, &wager, &standing))));
-        self.push_findings(&wager, &standing, anomalies, &mut rows);
-        if !marks.rejects.is_empty() {
+        let standing = self.standing_of_simple(slot);
+        rows.extend(
+            findings.iter().map(|it| (Output::Anomalies, it.row(&wager, &standing, &self.directory))),
+        );
+        if is_missing {
             rows.push(self.missing_row(&wager, packed.position()));
         }
         if self.settings.wanted.postings {
             postings::of_wager(&wager, packed.position(), &mut rows, &self.settings.places);
-            if let Some(settle) = &settle {
-                let position = Packed(self.log.get(slot.settle)).position();
-                postings::of_settle(&wager, settle, position, &mut rows, &self.settings.places);
+            if slot.has(SETTLED) {
+                let settle = Packed(self.log.get(slot.settle));
+                let places = &self.settings.places;
+                postings::of_settle(&wager, &settle.outcome(), settle.position(), &mut rows, places);
             }
         }
         rows
     }
 
-    pub(super) fn standing_of_simple(&self, slot: &Slot, settle: Option<&Outcome<'_>>) -> Standing {
+    fn standing_of_simple(&self, slot: &Slot) -> Standing {
+        let is_settled = slot.has(SETTLED);
         Standing {
-            state: if settle.is_some() { State::Settled } else { State::Open },
-            payout: settle.map(|_| slot.payout.into()),
-            settled_at_ms: settle.map(|_| slot.settled_at_ms()),
-            outcome_revision: settle.map(|settle| settle.origin.revision),
+            state: if is_settled { State::Settled } else { State::Open },
+            payout: is_settled.then(|| slot.payout.into()),
+            settled_at_ms: is_settled.then(|| slot.settled_at_ms()),
+            outcome_revision: is_settled.then(|| Packed(self.log.get(slot.settle)).revision()),
         }
     }
 
@@ -173,27 +193,10 @@ impl Wagers {
         (Output::Rejects, row)
     }
 
-    pub(super) fn push_findings(
-        &self,
-        wager: &Wager<'_>,
-        standing: &Standing,
-        findings: &[Finding],
-        rows: &mut Vec<(Output, Vec<u8>)>,
-    ) {
-        for finding in findings {
-            rows.push((Output::Anomalies, finding.row(wager, standing, &self.directory)));
-        }
-    }
-
-    pub(super) fn rest_rows_of_simple(&self, slot: &Slot, tick: Tick) -> Vec<(Output, Vec<u8>)> {
-        if !slot.has(WAGER) {
-            return Vec::new();
-        }
-        let mut marks = Marks::default();
-        if self.missing_from_ms(slot).is_some_and(|from_ms| from_ms <= tick) {
-            marks.rejects.push(Cause::OutcomeMissing as u8);
-        }
-        self.rows_of_simple(slot, &marks, &self.findings(slot))
+    /// The rows at rest of a simple wager, but for where it stands.
+    pub(super) fn other_rows_at_rest(&self, slot: &Slot, tick: Tick) -> Vec<(Output, Vec<u8>)> {
+        let is_missing = self.missing_from_ms(slot).is_some_and(|from_ms| from_ms <= tick);
+        self.other_rows(slot, is_missing, &self.findings(slot))
     }
 }
 
