@@ -9,6 +9,8 @@
 mod against_graph;
 #[path = "harness/books.rs"]
 mod harness;
+#[path = "harness/histories.rs"]
+mod histories;
 
 mod model {
     pub mod history;

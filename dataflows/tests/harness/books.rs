@@ -107,9 +107,10 @@ pub fn span_ms(streams: &Streams<'_>, rules: &Rules) -> u64 {
 }
 
 /// The tick of lines before the first receipt.
-const BEFORE_DATA: Tick = 3;
+pub const BEFORE_DATA: Tick = 3;
 
-fn decoder(rules: &Rules, settings: &Settings) -> Decoder {
+/// What decodes the lines of a test.
+pub fn decoder(rules: &Rules, settings: &Settings) -> Decoder {
     let currencies = rules.currencies.iter().fold(Currencies::default(), |known, (code, exponent)| {
         known.with(code, *exponent).expect("tests add currencies that can be")
     });
@@ -117,7 +118,11 @@ fn decoder(rules: &Rules, settings: &Settings) -> Decoder {
 }
 
 /// Every line decoded and admitted: reference rows, then data in order of tick.
-fn decoded(streams: &Streams<'_>, rules: &Rules, decoder: &Decoder) -> (Vec<Decoded>, Vec<(Tick, Decoded)>) {
+pub fn decoded(
+    streams: &Streams<'_>,
+    rules: &Rules,
+    decoder: &Decoder,
+) -> (Vec<Decoded>, Vec<(Tick, Decoded)>) {
     let mut references = Vec::new();
     let mut data = Vec::new();
     for (topic, lines) in streams {
@@ -171,7 +176,7 @@ fn line_ticks(receipts: &[Option<u64>], clock: Option<u64>, rules: &Rules) -> Ve
 }
 
 /// For each worker: batches and the tick before which everything is complete with them.
-type Steps = Vec<Vec<(Vec<Batch>, Tick)>>;
+pub type Steps = Vec<Vec<(Vec<Batch>, Tick)>>;
 
 fn steps(
     references: Vec<Decoded>,
@@ -243,7 +248,8 @@ pub fn shuffle<T>(items: &mut [T], seed: u64) {
     }
 }
 
-fn feed(steps: Steps, settings: Settings) -> Told {
+/// Feeds steps to the graph, and gathers what all workers tell.
+pub fn feed(steps: Steps, settings: Settings) -> Told {
     let told = Arc::new(Mutex::new(Told::default()));
     let sink = Arc::clone(&told);
     let config = timely::Config::process(settings.workers);

@@ -1,42 +1,13 @@
 //! Random histories through the real graph, against the reference: every cut, every number of workers, one answer.
 
 use crate::harness::{Cut, Told, run, span_ms};
+use crate::histories::{rules, topics};
 use crate::model::history::{history, minimise, shown};
 use crate::model::reference::{self, Settings, Streams, books, line};
 use gyre_dataflows::rows::Output;
-use gyre_domain::records::Topic;
-use gyre_domain::rules::Rules;
-
-fn rules(settings: &Settings) -> Rules {
-    Rules {
-        tick_ms: settings.tick_ms as u64,
-        horizon_ms: settings.horizon_ms as u64,
-        horizon_open_ms: settings.horizon_open_ms as u64,
-        skew_ms_max: settings.skew_ms_max as u64,
-        gap_ms_max: settings.gap_ms_max as u64,
-        result_due_ms: settings.result_due_ms as u64,
-        gaming_day_zone: settings.gaming_day_zone.clone(),
-        rtp_band_z: settings.rtp_z_max_milli as u32,
-        velocity_window_ms: settings.velocity_window_ms as u64,
-        velocity_wagers_max: settings.velocity_wagers_max,
-        spike_score_max: settings.stake_spike_score_max_milli as u32,
-        spike_wagers_min: settings.stake_spike_previous_min as u64,
-        currencies: Vec::new(),
-    }
-}
 
 fn told(streams: &Streams, settings: &Settings, workers: usize, cut: Cut) -> Told {
     run(&topics(streams), &rules(settings), workers, cut)
-}
-
-fn topics(streams: &Streams) -> [(Topic, &[Vec<u8>]); 5] {
-    [
-        (Topic::Wagers, &*streams.wagers),
-        (Topic::Outcomes, &*streams.outcomes),
-        (Topic::Payments, &*streams.payments),
-        (Topic::Games, &*streams.games),
-        (Topic::Accounts, &*streams.accounts),
-    ]
 }
 
 /// What differs between the reference's books and the graph's, in words; empty where nothing does.

@@ -70,9 +70,9 @@ fn velocity_finds_the_fullest_window_of_minutes() {
     let evidence = |minute: i64, wagers: i64| json!({"window_start_ms": T + minute * 60_000, "window_ms": 120_000, "wagers": wagers});
     // Minutes 4 and 5 hold three, as do 5 and 6.
     assert_eq!(found(&at(&[0, 4, 5, 5, 6]), &[]), [("ann/EUR".into(), 240_000, evidence(4, 3))]);
-    // All in one minute: the earliest window that holds them begins a minute before; cancelled ones count.
+    // All in one minute: a window begins with the minute of a wager; cancelled ones count.
     let cancelled = [outcome("w0", "cancel", 1, "")];
-    assert_eq!(found(&at(&[0, 0, 0]), &cancelled), [("ann/EUR".into(), -60_000, evidence(-1, 3))]);
+    assert_eq!(found(&at(&[0, 0, 0]), &cancelled), [("ann/EUR".into(), 0, evidence(0, 3))]);
 }
 
 #[test]

@@ -1,0 +1,36 @@
+//! Random histories as the graph takes them.
+
+use gyre_domain::records::Topic;
+use gyre_domain::rules::Rules;
+
+use crate::model::reference::{Settings, Streams};
+
+/// The rules that a history is told under.
+pub fn rules(settings: &Settings) -> Rules {
+    Rules {
+        tick_ms: settings.tick_ms as u64,
+        horizon_ms: settings.horizon_ms as u64,
+        horizon_open_ms: settings.horizon_open_ms as u64,
+        skew_ms_max: settings.skew_ms_max as u64,
+        gap_ms_max: settings.gap_ms_max as u64,
+        result_due_ms: settings.result_due_ms as u64,
+        gaming_day_zone: settings.gaming_day_zone.clone(),
+        rtp_band_z: settings.rtp_z_max_milli as u32,
+        velocity_window_ms: settings.velocity_window_ms as u64,
+        velocity_wagers_max: settings.velocity_wagers_max,
+        spike_score_max: settings.stake_spike_score_max_milli as u32,
+        spike_wagers_min: settings.stake_spike_previous_min as u64,
+        currencies: Vec::new(),
+    }
+}
+
+/// The lines of a history by topic.
+pub fn topics(streams: &Streams) -> [(Topic, &[Vec<u8>]); 5] {
+    [
+        (Topic::Wagers, &*streams.wagers),
+        (Topic::Outcomes, &*streams.outcomes),
+        (Topic::Payments, &*streams.payments),
+        (Topic::Games, &*streams.games),
+        (Topic::Accounts, &*streams.accounts),
+    ]
+}

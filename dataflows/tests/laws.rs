@@ -1,0 +1,87 @@
+//! Laws: what holds of the operators and of the whole graph, whatever the records are, tried on random ones.
+//!
+//! The output of an operator at every tick equals its function evaluated afresh over all updates so far, and plain
+//! differential dataflow where that can say it; however updates are cut into messages, and on any number of workers.
+//! Each test is a seed's history after another; `GYRE_SEED` and `GYRE_HISTORIES` make longer runs.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "tests run workers, read the environment and hold differential's own operators against ours"
+)]
+
+#[allow(dead_code, reason = "shared with other tests, which use all of it")]
+#[path = "harness/books.rs"]
+mod harness;
+#[path = "harness/histories.rs"]
+mod histories;
+#[allow(dead_code, unused_imports, reason = "shared with other tests, which use all of it")]
+#[path = "model"]
+mod model {
+    pub mod history;
+    pub mod reference;
+}
+mod laws {
+    pub mod engine;
+    pub mod folds;
+    pub mod graph;
+    pub mod sums;
+    pub mod timelines;
+}
+
+use laws::engine::seeds;
+use laws::{folds, graph, sums, timelines};
+
+#[test]
+fn folds_tell_what_a_fresh_look_would() {
+    seeds(1_500).for_each(folds::check);
+}
+
+#[test]
+fn folds_with_coarse_ticks_end_the_same() {
+    seeds(800).for_each(folds::check_coarse);
+}
+
+#[test]
+fn folds_forget_in_silence() {
+    seeds(1_000).for_each(folds::check_lives);
+}
+
+#[test]
+fn sums_count_every_addend() {
+    seeds(1_500).for_each(sums::check);
+}
+
+#[test]
+fn timelines_answer_as_sorted_lists_do() {
+    seeds(600).for_each(timelines::check_pure);
+}
+
+#[test]
+fn timelines_find_what_a_fresh_look_would() {
+    seeds(800).for_each(timelines::check);
+}
+
+#[test]
+fn entries_sum_to_zero() {
+    seeds(600).for_each(graph::entries_sum_to_zero);
+}
+
+#[test]
+fn an_event_withdrawn_equals_never() {
+    seeds(1_000).for_each(graph::withdrawn_equals_never);
+}
+
+#[test]
+fn workers_cannot_be_told_apart() {
+    seeds(300).for_each(graph::workers_tell_the_same);
+}
+
+#[test]
+fn the_short_way_tells_the_same() {
+    seeds(600).for_each(graph::short_way_tells_the_same);
+}
+
+#[test]
+fn long_histories_are_watched_as_they_grow() {
+    seeds(30).for_each(graph::long_histories_are_watched_as_they_grow);
+}
