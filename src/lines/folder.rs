@@ -106,6 +106,11 @@ fn misspelt(folder: &Path) -> Option<Phrase> {
         .flatten()
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
+    found.retain(|name| {
+        // A file that is one of ours already is not meant to be another.
+        let stem = name.split_once('.').map_or(name.as_str(), |(stem, _)| stem);
+        Topic::ALL.iter().all(|topic| topic.name() != stem)
+    });
     found.sort_unstable();
     found.iter().find_map(|name| {
         let meant = nearest(name, wanted.iter().map(String::as_str))?;

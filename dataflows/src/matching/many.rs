@@ -25,6 +25,14 @@ impl Filed {
         Self { is_outcome, packed: packed.0.into(), copies, raw: None }
     }
 
+    /// The record's own time.
+    pub fn at_ms(&self) -> u64 {
+        match self.is_outcome {
+            true => self.packed().outcome().at_ms,
+            false => self.packed().wager().at_ms,
+        }
+    }
+
     /// The record, packed.
     pub fn packed(&self) -> Packed<'_> {
         Packed(&self.packed)

@@ -217,12 +217,7 @@ impl Fold for Wagers {
 
     fn forget_after(&self, slot: &Slot) -> Tick {
         if slot.has(MANY) {
-            let filed = self.list(slot);
-            let latest_ms = filed.iter().map(|filed| match filed.is_outcome {
-                true => filed.packed().outcome().at_ms,
-                false => filed.packed().wager().at_ms,
-            });
-            let Some(latest_ms) = latest_ms.max() else { return Tick::MAX };
+            let Some(latest_ms) = self.list(slot).iter().map(Filed::at_ms).max() else { return Tick::MAX };
             let is_open = self.tell_list(slot, 0, Wanted::default()).1.state == State::Open;
             return self.settings.forget_after(latest_ms, is_open);
         }
@@ -231,6 +226,13 @@ impl Fold for Wagers {
             WAGER => self.settings.forget_after(slot.at_ms(), true),
             _ => self.settings.forget_after(slot.at_ms().max(slot.settled_at_ms()), false),
         }
+    }
+
+    /// One recent record answers for a long list.
+    fn is_past(&self, slot: &Slot, admitted: Tick) -> bool {
+        let is_recent = |filed: &Filed| self.settings.forget_after(filed.at_ms(), false) >= admitted;
+        let has_recent = slot.has(MANY) && self.list(slot).iter().rev().any(is_recent);
+        !has_recent && self.forget_after(slot) < admitted
     }
 
     fn forget(&mut self, slot: &mut Slot, now: Tick, out: &mut Outbox) {

@@ -84,6 +84,10 @@ pub trait Fold: 'static {
     fn turned(&mut self, tick: Tick, out: &mut Self::Out);
     /// The tick after which nothing can touch the key any more; `Tick::MAX` where nothing was filed.
     fn forget_after(&self, state: &Self::State) -> Tick;
+    /// Whether nothing admitted at `admitted` can touch the key any more. Asked for every record of a key.
+    fn is_past(&self, state: &Self::State, admitted: Tick) -> bool {
+        self.forget_after(state) < admitted
+    }
     /// Tells the rows of a key that is forgotten, and frees what it holds.
     fn forget(&mut self, state: &mut Self::State, now: Tick, out: &mut Self::Out);
     /// Whether side rows change what is said of a key.
@@ -367,7 +371,7 @@ impl<F: Fold> Keyed<F> {
                 Some(slot) => slot,
                 None => self.admit(key),
             };
-            self.forget_if_past(slot, message.admitted(at));
+            self.forget_if_past(slot, tick, message.admitted(at));
             self.touch(slot, false);
             self.fold.file(&mut self.slab.get_mut(slot).1, message, at);
         }
@@ -405,13 +409,30 @@ impl<F: Fold> Keyed<F> {
 
     /// Buckets forget late; a record that comes after its key's time finds it forgotten all the same.
     #[inline]
-    fn forget_if_past(&mut self, slot: u32, admitted: Tick) {
+    fn forget_if_past(&mut self, slot: u32, tick: Tick, admitted: Tick) {
         let is_touched = self.marks[slot as usize / 64] >> (slot % 64) & 1 == 1;
-        let state = &mut self.slab.get_mut(slot).1;
-        if !is_touched && self.fold.forget_after(state) < admitted {
-            self.fold.forget(state, self.now, &mut self.out);
-            *state = F::State::default();
+        // In an exact tick, whatever touched the key was admitted with this record.
+        let may_be_past = !is_touched || self.pace.timer_tick_ms.is_none();
+        if may_be_past && self.fold.is_past(&self.slab.get(slot).1, admitted) {
+            self.forget_past(slot, tick, is_touched);
         }
+    }
+
+    /// A coarse tick holds records from before and after a key's time: those from before have their turn first.
+    #[cold]
+    fn forget_past(&mut self, slot: u32, tick: Tick, is_touched: bool) {
+        let state = &mut self.slab.get_mut(slot).1;
+        let mut now = self.now;
+        if is_touched && let Some(at) = self.touched.iter().rposition(|(touched, _)| *touched == slot) {
+            let (_, before) = self.touched.swap_remove(at);
+            self.marks[slot as usize / 64] &= !(1 << (slot % 64));
+            if self.fold.turn(state, before, tick, &mut self.out).vacant {
+                return;
+            }
+            now = tick;
+        }
+        self.fold.forget(state, now, &mut self.out);
+        *state = F::State::default();
     }
 
     #[inline]
