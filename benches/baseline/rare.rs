@@ -5,7 +5,7 @@ use std::io;
 
 use gyre_dataflows::rows::AnomalyKind;
 use gyre_dataflows::rows::records::{
-    Maximum, Standing, push_above_maximum, push_conflict, push_late_wager, push_wager_state,
+    Maximum, Staked, Standing, push_above_maximum, push_conflict, push_late_wager, push_wager_state,
 };
 use gyre_domain::cause::Cause;
 use gyre_domain::decode::{UnknownFields, decode};
@@ -296,7 +296,7 @@ impl Told<'_, '_> {
         }
         above_maximum(anomalies, names, game, wager, &standing);
         let mut row = Vec::new();
-        push_wager_state(&mut row, wager, &standing);
+        push_wager_state(&mut row, &Staked::of(wager), &standing);
         row
     }
 }

@@ -15,16 +15,39 @@ const OUTPUTS: [(&str, usize, &[&str]); 6] = [
         "rtp",
         5,
         &[
-            "tenant", "provider", "game", "currency", "window", "stake", "payout", "wagers", "open_wagers",
-            "open_stake", "rtp_actual", "z", "in_band",
+            "tenant",
+            "provider",
+            "game",
+            "currency",
+            "window",
+            "stake",
+            "payout",
+            "wagers",
+            "open_wagers",
+            "open_stake",
+            "rtp_actual",
+            "z",
+            "in_band",
         ],
     ),
     (
         "wager_states",
         3,
         &[
-            "tenant", "provider", "wager_id", "account", "game", "round", "currency", "stake", "at_ms", "state",
-            "payout", "settled_at_ms", "wager_revision", "outcome_revision",
+            "tenant",
+            "provider",
+            "wager_id",
+            "account",
+            "game",
+            "round",
+            "currency",
+            "stake",
+            "at_ms",
+            "state",
+            "payout",
+            "settled_at_ms",
+            "wager_revision",
+            "outcome_revision",
         ],
     ),
     ("rejects", 6, &["topic", "tenant", "provider", "id", "cause", "digest", "position", "raw"]),
@@ -103,7 +126,8 @@ pub fn holds(books: &Books) {
         assert!(text.is_empty() || text.ends_with('\n'), "{file}");
         let mut last: Option<Vec<Option<String>>> = None;
         for line in text.lines() {
-            let row: Fields = serde_json::from_str(line).unwrap_or_else(|error| panic!("{file}: {error}: {line}"));
+            let row: Fields =
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{file}: {error}: {line}"));
             let found: Vec<&str> = row.0.iter().map(|(name, _)| name.as_str()).collect();
             assert_eq!(found, names, "{file}: {line}");
             let key = row.0[..key_fields].iter().map(|(_, value)| match value {
@@ -124,7 +148,8 @@ pub fn holds(books: &Books) {
 fn the_evening_shows_every_cause_and_anomaly() {
     let books = Feed::of("evening").books("--postings --changes");
     holds(&books);
-    for (output, field, wanted) in [("rejects", "cause", &CAUSES[..]), ("anomalies", "kind", &ANOMALIES[..])] {
+    for (output, field, wanted) in [("rejects", "cause", &CAUSES[..]), ("anomalies", "kind", &ANOMALIES[..])]
+    {
         let rows = books.rows(output);
         let found: BTreeSet<&str> = rows.iter().filter_map(|row| row[field].as_str()).collect();
         assert_eq!(found.into_iter().collect::<Vec<_>>(), wanted);
@@ -144,8 +169,22 @@ fn the_summary_has_the_contracts_figures() {
     let books = Feed::of("evening").books("");
     let names: Vec<&str> = books.summary.as_object().expect("an object").keys().map(String::as_str).collect();
     let mut wanted = [
-        "records", "duplicates", "rejects", "anomalies", "settled", "open", "cancelled", "tombstones", "imbalance",
-        "unknown_fields", "blank_lines", "first_tick", "last_tick", "wall_seconds", "records_per_second", "peak_bytes",
+        "records",
+        "duplicates",
+        "rejects",
+        "anomalies",
+        "settled",
+        "open",
+        "cancelled",
+        "tombstones",
+        "imbalance",
+        "unknown_fields",
+        "blank_lines",
+        "first_tick",
+        "last_tick",
+        "wall_seconds",
+        "records_per_second",
+        "peak_bytes",
     ];
     wanted.sort_unstable();
     assert_eq!(names, wanted);

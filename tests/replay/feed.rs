@@ -37,7 +37,9 @@ impl Feed {
     /// The streams of a ready fixture, with its config.
     pub fn of(name: &str) -> Self {
         let feed = Self::new();
-        for file in STREAMS.map(|stream| format!("{stream}.jsonl")).iter().map(String::as_str).chain(["gyre.toml"]) {
+        for file in
+            STREAMS.map(|stream| format!("{stream}.jsonl")).iter().map(String::as_str).chain(["gyre.toml"])
+        {
             if let Ok(bytes) = fs::read(fixture(name).join(file)) {
                 feed.write(file, bytes);
             }
@@ -61,7 +63,8 @@ impl Feed {
 
     /// A file of records.
     pub fn records(self, name: &str, records: impl IntoIterator<Item = Value>) -> Self {
-        let lines: Vec<u8> = records.into_iter().flat_map(|record| format!("{record}\n").into_bytes()).collect();
+        let lines: Vec<u8> =
+            records.into_iter().flat_map(|record| format!("{record}\n").into_bytes()).collect();
         self.with(name, lines)
     }
 
@@ -153,8 +156,10 @@ pub struct Books {
 
 impl Books {
     pub fn read(folder: &Path) -> Self {
-        let mut files: BTreeMap<String, Vec<u8>> =
-            names(folder).into_iter().map(|name| (name.clone(), fs::read(folder.join(&name)).expect(&name))).collect();
+        let mut files: BTreeMap<String, Vec<u8>> = names(folder)
+            .into_iter()
+            .map(|name| (name.clone(), fs::read(folder.join(&name)).expect(&name)))
+            .collect();
         let summary = files.remove("summary.json").expect("summary.json");
         Self { files, summary: serde_json::from_slice(&summary).expect("summary.json is JSON") }
     }

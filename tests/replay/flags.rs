@@ -20,7 +20,9 @@ fn help_tells_the_exits() {
     let help = ran(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
     let help = String::from_utf8(help.stdout).expect("UTF-8");
-    for exit in ["0  done", "1  the check found", "2  wrong flags", "3  the world", "130 interrupted; 101 a fault"] {
+    for exit in
+        ["0  done", "1  the check found", "2  wrong flags", "3  the world", "130 interrupted; 101 a fault"]
+    {
         assert!(help.contains(&format!("\n  {exit}")), "{help}");
     }
     assert_eq!(ran(&["--version"]).status.code(), Some(0));
@@ -60,8 +62,18 @@ fn a_wrong_question_is_exit_2_and_says_what_is_meant() {
 fn a_folder_that_holds_no_streams_is_exit_2() {
     let empty = Feed::new();
     assert!(empty.fails("", 2).contains("nothing to read in "));
-    assert!(Feed::new().with("wager.jsonl", "").fails("", 2).contains("wager.jsonl looks like wagers.jsonl: rename it"));
-    assert!(Feed::new().with("games.jsonl", "").fails("", 2).contains("at least one of wagers, outcomes and payments"));
+    assert!(
+        Feed::new()
+            .with("wager.jsonl", "")
+            .fails("", 2)
+            .contains("wager.jsonl looks like wagers.jsonl: rename it")
+    );
+    assert!(
+        Feed::new()
+            .with("games.jsonl", "")
+            .fails("", 2)
+            .contains("at least one of wagers, outcomes and payments")
+    );
     let twice = feed().with("wagers.jsonl.gz", "").fails("", 2);
     assert!(twice.contains("wagers is there more than once: wagers.jsonl, wagers.jsonl.gz"), "{twice}");
     let folder = feed();
@@ -130,7 +142,8 @@ fn a_config_tells_all_its_faults_at_once() {
 
 #[test]
 fn a_sound_config_is_checked_and_obeyed() {
-    let feed = feed().with("sound.toml", "[time]\nresult_due_ms = 5\n[outputs]\npostings = true\n[currencies]\nXRP = 6\n");
+    let feed = feed()
+        .with("sound.toml", "[time]\nresult_due_ms = 5\n[outputs]\npostings = true\n[currencies]\nXRP = 6\n");
     let path = feed.path().join("sound.toml");
     let path = path.to_str().expect("UTF-8");
     for args in [&["check", path][..], &["check"], &["check", "deploy/gyre.example.toml"]] {
@@ -153,7 +166,14 @@ fn the_books_stand_in_out_unless_told_otherwise() {
     let feed = feed();
     let ran = gyre(&["replay"]).arg(feed.path()).output().expect("gyre starts");
     assert_eq!(ran.status.code(), Some(0), "{}", said(&ran));
-    let outputs = ["anomalies.jsonl", "balances.jsonl", "rejects.jsonl", "rtp.jsonl", "summary.json", "wager_states.jsonl"];
+    let outputs = [
+        "anomalies.jsonl",
+        "balances.jsonl",
+        "rejects.jsonl",
+        "rtp.jsonl",
+        "summary.json",
+        "wager_states.jsonl",
+    ];
     assert_eq!(names(&feed.path().join("out")), outputs);
     let shown = String::from_utf8(ran.stdout).expect("UTF-8");
     assert!(shown.contains("wagers open") && shown.contains("written to "), "{shown}");

@@ -81,7 +81,11 @@ fn workers_changes_ticks_and_packing_leave_the_books_alone() {
             assert_same(&base, &packed, ending);
             assert_eq!(base.figures(), packed.figures(), "{ending}");
         }
-        assert!(base.summary["rejects"].as_object().is_some_and(|causes| causes.len() >= 18), "{}", base.summary);
+        assert!(
+            base.summary["rejects"].as_object().is_some_and(|causes| causes.len() >= 18),
+            "{}",
+            base.summary
+        );
     }
 }
 
@@ -100,13 +104,14 @@ fn change_logs_are_in_order_and_end_in_the_final_state() {
             let books = feed.books(&format!("--postings --changes --tick-ms {tick_ms}"));
             for name in books.files.keys().filter(|name| !name.ends_with(".changes.jsonl")) {
                 let log = name.replace(".jsonl", ".changes.jsonl");
-                assert_eq!(folded(books.text(&log), tick_ms), books.text(name).lines().map(str::to_owned).fold(
-                    BTreeMap::new(),
-                    |mut rows, row| {
+                assert_eq!(
+                    folded(books.text(&log), tick_ms),
+                    books.text(name).lines().map(str::to_owned).fold(BTreeMap::new(), |mut rows, row| {
                         *rows.entry(row).or_default() += 1;
                         rows
-                    }
-                ), "{log}");
+                    }),
+                    "{log}"
+                );
             }
         }
     }
@@ -118,7 +123,8 @@ fn folded(log: &str, tick_ms: u64) -> BTreeMap<String, i64> {
     let mut last: Option<(u64, &str)> = None;
     for line in log.lines() {
         let (tick, rest) = line.strip_prefix("{\"tick\":").and_then(|rest| rest.split_once(',')).expect(line);
-        let (diff, row) = rest.strip_prefix("\"diff\":").and_then(|rest| rest.split_once(",\"row\":")).expect(line);
+        let (diff, row) =
+            rest.strip_prefix("\"diff\":").and_then(|rest| rest.split_once(",\"row\":")).expect(line);
         let (tick, row) = (tick.parse().expect(line), row.strip_suffix('}').expect(line));
         // Reference rows stand before the first tick of the data.
         assert!(tick == 1 || tick % tick_ms == 0, "{line}");
@@ -206,7 +212,8 @@ fn of_equal_copies_the_first_is_told() {
     let feed = Feed::new().with("wagers.jsonl", wagers).with("outcomes.jsonl", outcomes);
     let feed = feed.records("payments.jsonl", [deposit("p", "100.00", T0)]);
     let base = feed.books("--workers 1");
-    for flags in ["--workers 2", "--workers 4", "--workers 4 --changes", "--workers 2 --changes --tick-ms 1"] {
+    for flags in ["--workers 2", "--workers 4", "--workers 4 --changes", "--workers 2 --changes --tick-ms 1"]
+    {
         assert_same(&base, &feed.books(flags), flags);
     }
     assert_eq!(base.summary["duplicates"], 500 * 3 * 3);

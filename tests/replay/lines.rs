@@ -30,7 +30,8 @@ fn what_is_no_record_is_set_aside_with_its_bytes() {
     let malformed = books.find("rejects", "cause", "malformed");
     assert_eq!(malformed.len(), garbage.len());
     for row in &malformed {
-        let line: usize = row["position"].as_str().and_then(|place| place.split(':').nth(1)?.parse().ok()).expect("line");
+        let line: usize =
+            row["position"].as_str().and_then(|place| place.split(':').nth(1)?.parse().ok()).expect("line");
         let bytes = garbage[line - 1];
         assert_eq!(row["digest"], sha256(bytes), "{row}");
         match std::str::from_utf8(bytes) {
@@ -50,10 +51,15 @@ fn a_line_may_be_ten_megabytes_long_and_twenty_is_too_long() {
     let sound = but(wager("long", T0), json!({ "note": long(10 << 20) })).to_string();
     let garbage = format!("{{\"wager_id\":\"garbage\",{}", long(10 << 20));
     let too_long = but(wager("too long", T0), json!({ "note": long(20 << 20) })).to_string();
-    let wagers = [&sound, &garbage, &too_long, &wager("after", T0).to_string()].map(String::as_str).join("\n");
+    let wagers =
+        [&sound, &garbage, &too_long, &wager("after", T0).to_string()].map(String::as_str).join("\n");
     let outcomes = [settle("long", T0), settle("after", T0)];
     for ending in ["", ".gz", ".zst"] {
-        let packed = if ending.is_empty() { wagers.clone().into_bytes() } else { pack(&ending[1..], wagers.as_bytes()) };
+        let packed = if ending.is_empty() {
+            wagers.clone().into_bytes()
+        } else {
+            pack(&ending[1..], wagers.as_bytes())
+        };
         let feed = Feed::new().with(&format!("wagers.jsonl{ending}"), packed);
         let books = feed.records("outcomes.jsonl", outcomes.clone()).books("--workers 2");
         contract::holds(&books);
@@ -130,7 +136,10 @@ fn one_stream_is_enough() {
 fn unknown_fields_are_counted_by_name() {
     let odd = json!({ "note": 1, "Stake": "9", "": {}, "한글": [1], "a\"b": true });
     let feed = Feed::new()
-        .records("wagers.jsonl", [but(wager("a", T0), odd.clone()), but(wager("b", T0), json!({ "note": "x" }))])
+        .records(
+            "wagers.jsonl",
+            [but(wager("a", T0), odd.clone()), but(wager("b", T0), json!({ "note": "x" }))],
+        )
         .records("outcomes.jsonl", [but(settle("a", T0), odd)]);
     let books = feed.books("--workers 2");
     assert_eq!(

@@ -35,7 +35,12 @@ fn endless() -> Endless {
 impl Endless {
     /// A replay that is at work and will not end.
     fn start(&self, output: &Path) -> Child {
-        let child = self.feed.command(output, "--workers 2 --changes").stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        let child = self
+            .feed
+            .command(output, "--workers 2 --changes")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn();
         let child = child.expect("gyre starts");
         let partial = output.join(format!(".partial-{}", child.id()));
         let begun = Instant::now();
@@ -104,13 +109,19 @@ fn whenever_a_run_is_killed_its_files_are_whole_or_those_of_before() {
             assert!(ran.status.success(), "{}", said(&ran));
             Books::read(&output)
         });
-        let mut child =
-            feed.command(&output, "--workers 2 --postings").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("gyre");
+        let mut child = feed
+            .command(&output, "--workers 2 --postings")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("gyre");
         sleep(took * part / 8);
         let _ = child.kill();
         let _ = child.wait();
         let mut of_before = 0;
-        for name in names(&output).iter().filter(|name| !name.starts_with(".partial-") && *name != "summary.json") {
+        for name in
+            names(&output).iter().filter(|name| !name.starts_with(".partial-") && *name != "summary.json")
+        {
             let bytes = fs::read(output.join(name)).expect(name);
             let is_of_before = before.as_ref().is_some_and(|before| before.files[name] == bytes);
             of_before += u32::from(is_of_before);
@@ -146,7 +157,8 @@ fn a_failed_run_leaves_earlier_books_alone() {
 
 #[test]
 fn packed_files_that_are_cut_off_or_broken_are_exit_3() {
-    let lines: String = (0..20_000).map(|number| format!("{}\n", wager(&format!("w{number}"), T0 + number))).collect();
+    let lines: String =
+        (0..20_000).map(|number| format!("{}\n", wager(&format!("w{number}"), T0 + number))).collect();
     for ending in ["gz", "zst"] {
         let packed = pack(ending, lines.as_bytes());
         let name = format!("wagers.jsonl.{ending}");
@@ -190,7 +202,8 @@ fn open_to_all(feed: &Feed, name: &str) -> PathBuf {
 
 #[test]
 fn an_unreadable_file_is_exit_3() {
-    let feed = Feed::new().records("wagers.jsonl", [wager("w", T0)]).records("outcomes.jsonl", [settle("w", T0)]);
+    let feed =
+        Feed::new().records("wagers.jsonl", [wager("w", T0)]).records("outcomes.jsonl", [settle("w", T0)]);
     let folder = open_to_all(&feed, "open");
     let sound = as_nobody(&feed, &folder.join("books")).output().expect("gyre starts");
     assert!(sound.status.success(), "{}", said(&sound));
@@ -250,7 +263,8 @@ fn within(mount: &str, feed: &Feed, flags: &str) -> Command {
     let output = feed.next_output();
     fs::create_dir(&output).expect("a folder");
     let limit = if mount.is_empty() { "trap '' XFSZ; ulimit -f 200;" } else { "" };
-    let script = format!("{mount} echo ready && ({limit} \"$@\" >/dev/null); code=$?; ls -A \"$0\"; exit $code");
+    let script =
+        format!("{mount} echo ready && ({limit} \"$@\" >/dev/null); code=$?; ls -A \"$0\"; exit $code");
     let mut command = if mount.is_empty() { Command::new("sh") } else { Command::new("unshare") };
     if !mount.is_empty() {
         command.args(["--mount", "--map-root-user", "sh"]);
