@@ -207,7 +207,8 @@ fn an_unreadable_file_is_exit_3() {
     let folder = open_to_all(&feed, "open");
     let sound = as_nobody(&feed, &folder.join("books")).output().expect("gyre starts");
     assert!(sound.status.success(), "{}", said(&sound));
-    fs::set_permissions(feed.path().join("outcomes.jsonl"), Permissions::from_mode(0o000)).expect("permissions");
+    fs::set_permissions(feed.path().join("outcomes.jsonl"), Permissions::from_mode(0o000))
+        .expect("permissions");
     let output = folder.join("none");
     let ran = as_nobody(&feed, &output).output().expect("gyre starts");
     assert_eq!(ran.status.code(), Some(3), "{}", said(&ran));
