@@ -59,7 +59,8 @@ impl Accounts {
         let minutes = self.minutes();
         let minute_of = |ms: u64| (ms / MINUTE_MS) as u32;
         let starts = if dirty.shrank {
-            found.fullest = None;
+            let forgotten_ms = timeline.forgotten_before_ms();
+            found.fullest = found.fullest.filter(|&(start, _)| u64::from(start) * MINUTE_MS < forgotten_ms);
             0..=u32::MAX
         } else {
             minute_of(dirty.from_ms).saturating_sub(minutes - 1)..=minute_of(dirty.to_ms)

@@ -69,7 +69,10 @@ impl Log {
     #[inline]
     pub fn prefetch(&self, place: Place) {
         let (chunk, at) = Self::find(place);
-        crate::ops::key_index::prefetch(&self.chunks[chunk].bytes[at]);
+        // The place of nothing may lie in a chunk that is free.
+        if let Some(byte) = self.chunks.get(chunk).and_then(|chunk| chunk.bytes.get(at)) {
+            crate::ops::key_index::prefetch(byte);
+        }
     }
 
     /// Frees an entry.

@@ -146,6 +146,8 @@ pub struct Timeline {
     /// What the forgotten blocks amount to.
     forgotten: Run,
     forgotten_stakes: VecDeque<(u64, i64)>,
+    /// Before this time nothing is known any more but what was kept of it.
+    forgotten_before_ms: u64,
     /// Wagers placed in each minute, in order.
     minutes: Vec<(u32, u32)>,
     /// The provider's views of the balance: (time, balance), in order.
@@ -366,6 +368,11 @@ impl Timeline {
         self.blocks.first().and_then(|block| block.events.last()).is_some_and(|last| last.at_ms() < before_ms)
     }
 
+    /// Before this time nothing is known any more: what was found there stands.
+    pub fn forgotten_before_ms(&self) -> u64 {
+        self.forgotten_before_ms
+    }
+
     /// Forgets whole blocks whose events all lie before `before_ms`.
     pub fn forget(&mut self, before_ms: u64) {
         let past = self
@@ -383,6 +390,7 @@ impl Timeline {
         let surplus = self.forgotten_stakes.len().saturating_sub(BASELINE);
         self.forgotten_stakes.drain(..surplus);
         self.read = 0;
+        self.forgotten_before_ms = before_ms;
         let minute = (before_ms / MINUTE_MS) as u32;
         self.minutes.drain(..self.minutes.partition_point(|entry| entry.0 < minute));
         self.claims.drain(..self.claims.partition_point(|claim| claim.0 < before_ms));
@@ -468,7 +476,9 @@ impl<F: Default + Clone + PartialEq> Kept<F> {
     /// Brings the findings up to date; nothing found takes no memory.
     fn settle<W: Watch<Found = F>>(&mut self, account: u32, watch: &W) -> F {
         let mut found = self.found.take().map(|found| *found).unwrap_or_default();
-        if let Some(dirty) = self.dirty.take() {
+        if let Some(mut dirty) = self.dirty.take() {
+            dirty.from_ms = dirty.from_ms.max(self.timeline.forgotten_before_ms());
+            dirty.to_ms = dirty.to_ms.max(dirty.from_ms);
             watch.watch(account, &mut self.timeline, dirty, &mut found);
         }
         if found != F::default() {
