@@ -112,4 +112,21 @@ mod tests {
         assert_eq!(log.get(kept), b"kept");
         assert!(log.chunks.len() < 8, "memory is that of live entries, not {} chunks", log.chunks.len());
     }
+
+    #[test]
+    fn the_place_of_nothing_may_be_asked_for_ahead() {
+        let mut log = Log::default();
+        log.prefetch(Place::default());
+        let first = log.push(b"first");
+        (0..100_000).for_each(|_| drop(log.push(&[7; 40])));
+        log.free(first);
+        log.prefetch(Place::default());
+        let mut log = Log::default();
+        let only = log.push(&[7; 60_000]);
+        let places: Vec<_> = (0..40).map(|_| log.push(&[7; 60_000])).collect();
+        log.free(only);
+        places.into_iter().take(16).for_each(|place| log.free(place));
+        assert!(log.chunks[0].bytes.is_empty(), "the first chunk is free");
+        log.prefetch(Place::default());
+    }
 }
