@@ -27,6 +27,8 @@ use crate::lines::{Block, BlockReader, Input, Meter};
 
 /// Lines of a step, about: many enough to work in one go, few enough to stay in memory's nearer parts.
 const STEP_LINES: usize = 96_000;
+/// The same where every tick is told: changes are many times their records and wait for their step to end.
+const STEP_LINES_EXACT: usize = 12_000;
 /// Blocks of a file that may be decoded ahead of what was taken from it.
 const AHEAD: usize = 4;
 
@@ -278,7 +280,8 @@ impl Sequencer {
                 return;
             };
             // A step may end where the clock has moved since the last one; it must when it grows too large.
-            let is_full = state.lines >= STEP_LINES && tick > state.complete_before;
+            let enough = if self.exact { STEP_LINES_EXACT } else { STEP_LINES };
+            let is_full = state.lines >= enough && tick > state.complete_before;
             if is_full || state.lines >= 16 * STEP_LINES {
                 self.close_step(state, tick);
             }
