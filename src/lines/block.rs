@@ -12,7 +12,7 @@ pub struct Block {
     /// The number of the first of them, from 1.
     pub first_line: u64,
     /// Whether this ends a block of [`BLOCK_LINES`]. `false` only where the lines are so long that the block comes in
-    /// parts ([`PART_BYTES_MAX`]): what follows belongs to the same neighbourhood.
+    /// parts ([`super::PART_BYTES_MAX`]): what follows belongs to the same neighbourhood.
     pub complete: bool,
     /// The lines' bytes, terminators among them.
     pub bytes: Vec<u8>,
@@ -42,10 +42,10 @@ impl Block {
     }
 }
 
-/// A line above [`LINE_BYTES_MAX`].
+/// A line above [`super::LINE_BYTES_MAX`].
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Oversize {
-    /// Which of the block's lines: it holds only the first [`OVERSIZE_BYTES_KEPT`] bytes.
+    /// Which of the block's lines: it holds only the first [`super::OVERSIZE_BYTES_KEPT`] bytes.
     pub index: u32,
     /// SHA-256 of all its bytes, without the terminator.
     pub sha256: [u8; 32],
