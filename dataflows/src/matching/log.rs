@@ -118,7 +118,8 @@ mod tests {
         let mut log = Log::default();
         log.prefetch(Place::default());
         let first = log.push(b"first");
-        (0..100_000).for_each(|_| drop(log.push(&[7; 40])));
+        let places = (0..100_000).map(|_| log.push(&[7; 40])).count();
+        assert_eq!(places, 100_000);
         log.free(first);
         log.prefetch(Place::default());
         let mut log = Log::default();
