@@ -21,14 +21,13 @@ pub struct Payments {
     settings: Settings,
     directory: Directory,
     writer: Writer,
-    last_tick: Tick,
 }
 
 impl Payments {
     /// A fold without records.
     pub fn new(settings: Settings) -> Self {
         let directory = Directory::new(settings.keys, settings.result_due_ms);
-        Self { directory, writer: Writer::new(settings.workers), settings, last_tick: 0 }
+        Self { directory, writer: Writer::new(settings.workers), settings }
     }
 
     /// What a payment's records tell, and which of them stands.
@@ -131,7 +130,6 @@ impl Fold for Payments {
 
     fn turned(&mut self, tick: Tick, out: &mut Outbox) {
         self.writer.flush(tick, &mut self.directory, out);
-        self.last_tick = tick;
     }
 
     fn forget_after(&self, filed: &Vec<Filed>) -> Tick {
