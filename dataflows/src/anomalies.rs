@@ -17,13 +17,13 @@ use timely::dataflow::StreamVec;
 use crate::Tick;
 use crate::graph::Settings;
 use crate::names::Names;
-use crate::ops::timeline_by_key::{Change, Dirty, MINUTE_MS, Reads, Run, Timeline, Watch, timeline_by_key};
+use crate::ops::timeline_by_key::{Changes, Dirty, MINUTE_MS, Reads, Run, Timeline, Watch, timeline_by_key};
 use crate::rows::{AnomalyKind, Output};
 use crate::seams::Reading;
 
 /// Builds the stage.
 pub fn build<'s>(
-    events: StreamVec<'s, Tick, Change>,
+    events: StreamVec<'s, Tick, Rc<Changes>>,
     names: &Rc<RefCell<Names>>,
     settings: &Settings,
 ) -> StreamVec<'s, Tick, Reading> {

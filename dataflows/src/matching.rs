@@ -64,6 +64,8 @@ impl Outputs<'_> {
 pub fn build<'s>(records: StreamVec<'s, Tick, Batch>, settings: &Settings) -> Outputs<'s> {
     let scope = records.scope();
     let pace = settings.pace();
+    // Each of the three folds, on each worker, tells under a number of its own.
+    let teller = 3 * scope.index() as u32;
     let is_reference = |batch: &Batch| matches!(batch.topic(), Topic::Games | Topic::Accounts);
     let (facts, rows): (StreamVec<'s, Tick, Batch>, StreamVec<'s, Tick, Batch>) =
         records.ok_err(move |batch: Batch| if is_reference(&batch) { Err(batch) } else { Ok(batch) });
@@ -77,17 +79,17 @@ pub fn build<'s>(records: StreamVec<'s, Tick, Batch>, settings: &Settings) -> Ou
         empty(scope),
         "fold reference rows",
         pace,
-        references::References::new(settings.clone()),
+        references::References::new(settings.clone(), teller),
     );
     let (standing, rows_told) = fan_out(rows, "hand out reference rows", |outbox: Outbox, parts| {
         parts.first.extend(outbox.references);
         parts.second.push(outbox.told);
     });
     let standing = standing.broadcast();
-    let wagers =
-        fold_by_key(wagers, standing.clone(), "fold wagers", pace, wagers::Wagers::new(settings.clone()));
-    let payments =
-        fold_by_key(payments, standing, "fold payments", pace, payments::Payments::new(settings.clone()));
+    let wagers_fold = wagers::Wagers::new(settings.clone(), teller + 1);
+    let payments_fold = payments::Payments::new(settings.clone(), teller + 2);
+    let wagers = fold_by_key(wagers, standing.clone(), "fold wagers", pace, wagers_fold);
+    let payments = fold_by_key(payments, standing, "fold payments", pace, payments_fold);
     let both = scope.concatenate([wagers, payments]);
     let (figures, told) = fan_out(both, "hand out what is told", |mut outbox: Outbox, parts| {
         parts.second.push(std::mem::take(&mut outbox.told));

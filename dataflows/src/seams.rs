@@ -2,12 +2,11 @@
 
 use gyre_domain::cause::Cause;
 use gyre_domain::currency::Currency;
-use gyre_domain::money::Quantity;
 use gyre_domain::rtp::Plays;
 use serde::{Deserialize, Serialize};
 
 use crate::Tick;
-use crate::ops::timeline_by_key::Event;
+use crate::ops::timeline_by_key::Changes;
 use crate::rows::{AnomalyKind, AtRest, Rows};
 
 /// The texts of an account or a game, told once by whoever sees it first: its owner keeps them.
@@ -15,6 +14,8 @@ use crate::rows::{AnomalyKind, AtRest, Rows};
 pub struct Name {
     /// Under which it is known between workers.
     pub key: u128,
+    /// Under which its teller speaks of it.
+    pub number: u32,
     /// Tenant and account; or tenant, provider and game.
     pub texts: Vec<Box<str>>,
     /// Of an account.
@@ -23,13 +24,13 @@ pub struct Name {
 
 impl Name {
     /// Of an account in its currency.
-    pub fn account(key: u128, tenant: &str, account: &str, currency: Currency) -> Self {
-        Self { key, texts: vec![tenant.into(), account.into()], currency: Some(currency) }
+    pub fn account(key: u128, number: u32, tenant: &str, account: &str, currency: Currency) -> Self {
+        Self { key, number, texts: vec![tenant.into(), account.into()], currency: Some(currency) }
     }
 
     /// Of a game.
-    pub fn game(key: u128, tenant: &str, provider: &str, game: &str) -> Self {
-        Self { key, texts: vec![tenant.into(), provider.into(), game.into()], currency: None }
+    pub fn game(key: u128, number: u32, tenant: &str, provider: &str, game: &str) -> Self {
+        Self { key, number, texts: vec![tenant.into(), provider.into(), game.into()], currency: None }
     }
 
     /// Whether it is a game's.
@@ -38,40 +39,26 @@ impl Name {
     }
 }
 
-/// An event of a player's account, coming or going.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Posting {
-    /// The account in its currency.
-    pub account: u128,
-    /// What happened.
-    pub event: Event,
-    /// The provider's view of the balance after it.
-    pub claim: Option<Quantity>,
-    /// Legs of entries that it puts on the account.
-    pub legs: i8,
-    /// 1 or −1.
-    pub diff: i8,
-    /// Since when.
-    pub tick: Tick,
-}
-
-/// What matching tells a worker about the accounts that it owns.
+/// What matching tells a worker about the accounts that it owns. Accounts go by their teller's numbers: ten million
+/// events are worth a small form, and a teller's numbers become the owner's by one look-up in a list.
 #[derive(Clone, Default, Debug, Serialize, Deserialize)]
 pub struct LedgerBatch {
     /// That worker.
     pub worker: u32,
-    /// Accounts that may be new to it.
+    /// Who tells.
+    pub teller: u32,
+    /// Accounts that may be new to the owner.
     pub names: Vec<Name>,
-    /// Events of players' accounts.
-    pub postings: Vec<Posting>,
-    /// System accounts, summed by tick: account, minor units, legs, tick.
-    pub sums: Vec<(u128, i128, i64, Tick)>,
+    /// Events of players' accounts, by tick.
+    pub changes: Vec<Changes>,
+    /// System accounts: account, minor units, legs, tick.
+    pub sums: Vec<(u32, i128, i64, Tick)>,
 }
 
 impl LedgerBatch {
     /// Whether nothing is told.
     pub fn is_empty(&self) -> bool {
-        self.names.is_empty() && self.postings.is_empty() && self.sums.is_empty()
+        self.names.is_empty() && self.changes.is_empty() && self.sums.is_empty()
     }
 }
 

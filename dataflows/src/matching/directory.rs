@@ -9,7 +9,7 @@ use gyre_domain::rtp::Measure;
 use serde::{Deserialize, Serialize};
 
 use crate::keys::JobKey;
-use crate::ops::key_index::KeyIndex;
+use crate::ops::key_index::{KeyIndex, prefetch};
 use crate::packed::Packed;
 use crate::seams::Name;
 
@@ -186,11 +186,21 @@ impl Directory {
     }
 
     fn add_account(&mut self, entry: AccountEntry, tenant: &str, account: &str, currency: Currency) -> u32 {
-        self.new_names.push(Name::account(entry.key, tenant, account, currency));
         let number = self.accounts.len() as u32;
+        self.new_names.push(Name::account(entry.key, number, tenant, account, currency));
         self.accounts_by_key.insert(entry.key, number);
         self.accounts.push(entry);
         number
+    }
+
+    /// Asks for an account's number ahead of its use, and once that should be there, for what stands under it.
+    #[inline]
+    pub fn prefetch_account(&self, key: u128, is_near: bool) {
+        if !is_near {
+            self.accounts_by_key.prefetch(key);
+        } else if let Some(number) = self.accounts_by_key.guess(key) {
+            prefetch(&self.accounts[number as usize]);
+        }
     }
 
     /// The number of a game, by its key; `names` gives tenant, provider and game where it is new.
@@ -202,8 +212,8 @@ impl Directory {
             None => {
                 let (tenant, provider, game) = names();
                 let tenant_number = self.tenant(tenant);
-                self.new_names.push(Name::game(key, tenant, provider, game));
                 let number = self.games.len() as u32;
+                self.new_names.push(Name::game(key, number, tenant, provider, game));
                 self.games_by_key.insert(key, number);
                 self.games.push(GameEntry { key, tenant: tenant_number, rows: Vec::new() });
                 number

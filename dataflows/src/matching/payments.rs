@@ -24,10 +24,10 @@ pub struct Payments {
 }
 
 impl Payments {
-    /// A fold without records.
-    pub fn new(settings: Settings) -> Self {
+    /// A fold without records, that tells as `teller`.
+    pub fn new(settings: Settings, teller: u32) -> Self {
         let directory = Directory::new(settings.keys, settings.result_due_ms);
-        Self { directory, writer: Writer::new(settings.workers), settings }
+        Self { directory, writer: Writer::new(&settings, teller), settings }
     }
 
     /// What a payment's records tell, and which of them stands.
@@ -129,7 +129,11 @@ impl Fold for Payments {
     }
 
     fn turned(&mut self, tick: Tick, out: &mut Outbox) {
-        self.writer.flush(tick, &mut self.directory, out);
+        self.writer.end_tick(tick, &self.directory, out);
+    }
+
+    fn seal(&mut self, tick: Tick, out: &mut Outbox) {
+        self.writer.seal(tick, &mut self.directory, out);
     }
 
     fn forget_after(&self, filed: &Vec<Filed>) -> Tick {
@@ -157,7 +161,7 @@ impl Fold for Payments {
     fn revise(&mut self, _filed: &mut Vec<Filed>) {}
 
     fn is_full(out: &Outbox) -> bool {
-        out.told.bytes() > 1 << 20
+        out.is_full()
     }
 
     fn rest(&mut self, slab: &Slab<Vec<Filed>>, out: &mut Outbox) -> bool {

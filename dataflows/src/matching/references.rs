@@ -28,10 +28,10 @@ pub struct Row {
 }
 
 impl References {
-    /// A fold without records.
-    pub fn new(settings: Settings) -> Self {
+    /// A fold without records, that tells as `teller`.
+    pub fn new(settings: Settings, teller: u32) -> Self {
         let directory = super::directory::Directory::new(settings.keys, settings.result_due_ms);
-        Self { writer: Writer::new(settings.workers), directory, settings }
+        Self { writer: Writer::new(&settings, teller), directory, settings }
     }
 
     fn tell(&self, row: &Row, wanted: Wanted) -> (Told, Option<ReferenceRow>, Option<usize>) {
@@ -121,7 +121,7 @@ impl Fold for References {
     fn revise(&mut self, _row: &mut Row) {}
 
     fn is_full(out: &Outbox) -> bool {
-        out.told.bytes() > 1 << 20
+        out.is_full()
     }
 
     fn rest(&mut self, slab: &Slab<Row>, out: &mut Outbox) -> bool {

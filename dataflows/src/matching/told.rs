@@ -8,10 +8,11 @@ use smallvec::SmallVec;
 
 use super::directory::{Directory, System};
 use crate::Tick;
+use crate::graph::Settings;
 use crate::keys::{Keyed, owner};
-use crate::ops::timeline_by_key::Event;
+use crate::ops::timeline_by_key::{Change, Changes, Event};
 use crate::rows::Output;
-use crate::seams::{Counts, LedgerBatch, PlaysBatch, Posting, Reading};
+use crate::seams::{Counts, LedgerBatch, PlaysBatch, Reading};
 
 /// A quarter of an hour: the finest that any zone's days and hours are made of.
 pub const QUARTER_MS: u64 = 900_000;
@@ -95,6 +96,8 @@ impl Marks {
 pub struct Outbox {
     /// For each worker that owns accounts.
     pub ledger: Vec<LedgerBatch>,
+    /// How many events are in there.
+    pub events: usize,
     /// For each worker that owns games.
     pub plays: Vec<PlaysBatch>,
     /// What the reader gets.
@@ -103,24 +106,38 @@ pub struct Outbox {
     pub references: Vec<(super::directory::ReferenceRow, Tick, isize)>,
 }
 
-/// Puts what keys tell into the outbox, the sums of system accounts and games gathered by tick.
+/// Events that travel in one message, about: they stay in the nearer caches until they are worked.
+const EVENTS: usize = 4_096;
+
+impl Outbox {
+    /// Whether it is worth sending.
+    pub fn is_full(&self) -> bool {
+        self.told.bytes() > 1 << 20 || self.events >= EVENTS
+    }
+}
+
+/// Puts what keys tell into the outbox, the sums of system accounts and games gathered: by tick where somebody reads
+/// changes, else by message.
 pub struct Writer {
     workers: usize,
+    teller: u32,
+    by_tick: bool,
     systems: HashMap<u32, (i128, i64), Keyed>,
     plays: HashMap<(u32, Currency, u32), Plays, Keyed>,
 }
 
 impl Writer {
-    /// A writer for so many workers.
-    pub fn new(workers: usize) -> Self {
-        Self { workers, systems: HashMap::default(), plays: HashMap::default() }
+    /// A writer of `teller`, a number that no other of the whole job has.
+    pub fn new(settings: &Settings, teller: u32) -> Self {
+        let (workers, by_tick) = (settings.workers, settings.wanted.changes);
+        Self { workers, teller, by_tick, systems: HashMap::default(), plays: HashMap::default() }
     }
 
+    #[inline]
     fn batch<'o>(&self, out: &'o mut Outbox, key: u128) -> &'o mut LedgerBatch {
         if out.ledger.is_empty() {
-            out.ledger = (0..self.workers)
-                .map(|worker| LedgerBatch { worker: worker as u32, ..LedgerBatch::default() })
-                .collect();
+            let batch = |worker| LedgerBatch { worker, teller: self.teller, ..LedgerBatch::default() };
+            out.ledger = (0..self.workers as u32).map(batch).collect();
         }
         &mut out.ledger[owner(key, self.workers)]
     }
@@ -130,14 +147,15 @@ impl Writer {
     pub fn book(&mut self, booked: &Booked, diff: i8, tick: Tick, directory: &Directory, out: &mut Outbox) {
         let key = directory.account_key(booked.account);
         let &Booked { event, claim, legs, .. } = booked;
-        self.batch(out, key).postings.push(Posting {
-            account: key,
-            event,
-            claim,
-            legs: legs as i8,
-            diff,
-            tick,
-        });
+        out.events += 1;
+        let batches = &mut self.batch(out, key).changes;
+        if batches.last().is_none_or(|last| self.by_tick && last.tick != tick) {
+            let room = if self.by_tick { 0 } else { EVENTS / self.workers };
+            batches.push(Changes::new(tick, room));
+        }
+        if let Some(changes) = batches.last_mut() {
+            changes.push(Change { account: booked.account, event, legs: legs as i8, diff }, claim);
+        }
         if legs != 0 {
             let system = directory.system(booked.account, booked.against);
             let sum = self.systems.entry(system).or_default();
@@ -185,8 +203,15 @@ impl Writer {
         });
     }
 
-    /// Sends what was gathered of a tick, and the names of what was new in it.
-    pub fn flush(&mut self, tick: Tick, directory: &mut Directory, out: &mut Outbox) {
+    /// A tick is over.
+    pub fn end_tick(&mut self, tick: Tick, directory: &Directory, out: &mut Outbox) {
+        if self.by_tick {
+            self.flush(tick, directory, out);
+        }
+    }
+
+    /// The outbox is about to be sent: adds what was gathered for it, and the names of what is new in it.
+    pub fn seal(&mut self, tick: Tick, directory: &mut Directory, out: &mut Outbox) {
         for name in directory.new_names.drain(..) {
             if name.is_game() {
                 self.plays_batch(out, name.key).names.push(name);
@@ -194,10 +219,16 @@ impl Writer {
                 self.batch(out, name.key).names.push(name);
             }
         }
+        if !self.by_tick {
+            self.flush(tick, directory, out);
+        }
+    }
+
+    fn flush(&mut self, tick: Tick, directory: &Directory, out: &mut Outbox) {
         let mut systems = std::mem::take(&mut self.systems);
         for (system, sum) in systems.drain() {
             let key = directory.account_key(system);
-            self.batch(out, key).sums.push((key, sum.0, sum.1, tick));
+            self.batch(out, key).sums.push((system, sum.0, sum.1, tick));
         }
         self.systems = systems;
         let mut plays = std::mem::take(&mut self.plays);

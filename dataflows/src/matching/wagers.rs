@@ -51,11 +51,11 @@ pub struct Wagers {
 }
 
 impl Wagers {
-    /// A fold without records.
-    pub fn new(settings: Settings) -> Self {
+    /// A fold without records, that tells as `teller`.
+    pub fn new(settings: Settings, teller: u32) -> Self {
         Self {
             directory: Directory::new(settings.keys, settings.result_due_ms),
-            writer: Writer::new(settings.workers),
+            writer: Writer::new(&settings, teller),
             settings,
             log: Log::default(),
             lists: Vec::new(),
@@ -171,6 +171,14 @@ impl Fold for Wagers {
         }
     }
 
+    #[inline]
+    fn prefetch(&self, batch: &Batch, at: usize, is_near: bool) {
+        let head = batch.head(at);
+        if head.kind == Kind::Wager {
+            self.directory.prefetch_account(head.account, is_near);
+        }
+    }
+
     fn before(&mut self, slot: &Slot, now: Tick, eager: bool) -> Before {
         if eager || slot.has(MANY) {
             Before::Told(Box::new(self.tell(slot, now)))
@@ -208,11 +216,15 @@ impl Fold for Wagers {
     }
 
     fn turned(&mut self, tick: Tick, out: &mut Outbox) {
-        self.writer.flush(tick, &mut self.directory, out);
+        self.writer.end_tick(tick, &self.directory, out);
         for place in self.freed.drain(..) {
             self.log.free(place);
         }
         self.last_tick = tick;
+    }
+
+    fn seal(&mut self, tick: Tick, out: &mut Outbox) {
+        self.writer.seal(tick, &mut self.directory, out);
     }
 
     fn forget_after(&self, slot: &Slot) -> Tick {
@@ -271,7 +283,7 @@ impl Fold for Wagers {
     }
 
     fn is_full(out: &Outbox) -> bool {
-        out.told.bytes() > 1 << 20
+        out.is_full()
     }
 
     fn rest(&mut self, slab: &Slab<Slot>, out: &mut Outbox) -> bool {

@@ -80,8 +80,12 @@ pub trait Fold: 'static {
         tick: Tick,
         out: &mut Self::Out,
     ) -> Turn;
+    /// Update `at` is coming: asks for memory of the fold's own ahead of it, and once more when it is near.
+    fn prefetch(&self, _updates: &Self::Updates, _at: usize, _is_near: bool) {}
     /// All keys that a tick touched have had their turn.
     fn turned(&mut self, tick: Tick, out: &mut Self::Out);
+    /// `out` is about to be sent, at `tick`: adds what was gathered for it.
+    fn seal(&mut self, _tick: Tick, _out: &mut Self::Out) {}
     /// The tick after which nothing can touch the key any more; `Tick::MAX` where nothing was filed.
     fn forget_after(&self, state: &Self::State) -> Tick;
     /// Whether nothing admitted at `admitted` can touch the key any more. Asked for every record of a key.
@@ -217,11 +221,7 @@ where
             let mut done = false;
             {
                 let mut session = handle.session(held);
-                let mut send = |out: &mut F::Out, must: bool| {
-                    if must || F::is_full(out) {
-                        session.give(std::mem::take(out));
-                    }
-                };
+                let mut send = |out: F::Out| session.give(out);
                 keyed.work_through(frontier, &mut send);
                 if frontier == Tick::MAX {
                     done = !pace.rest_at_end || keyed.rest(&mut send);
@@ -279,7 +279,7 @@ impl<F: Fold> Keyed<F> {
     }
 
     /// Works every tick before `frontier`, in order.
-    fn work_through(&mut self, frontier: Tick, send: &mut impl FnMut(&mut F::Out, bool)) {
+    fn work_through(&mut self, frontier: Tick, send: &mut impl FnMut(F::Out)) {
         let due = self.due_updates(frontier);
         self.side.sort_by_key(|(_, tick, _)| *tick);
         let mut sides = std::mem::take(&mut self.side);
@@ -294,10 +294,9 @@ impl<F: Fold> Keyed<F> {
             let Some(tick) = [record_tick, side_tick, timer_tick].into_iter().flatten().min() else { break };
             let here = updates.partition_point(|update| update.0 == tick);
             let side_here = sides.partition_point(|side| side.1 == tick);
-            self.work(tick, &updates[..here], &sides[..side_here]);
+            self.work(tick, &updates[..here], &sides[..side_here], send);
             (updates, sides) = (&updates[here..], &sides[side_here..]);
             told = true;
-            send(&mut self.out, false);
         }
         self.waiting.retain(|(message, worked)| *worked < message.len());
         // The horizon lies far behind the last tick worked: nothing admitted from now on can touch these keys.
@@ -305,8 +304,13 @@ impl<F: Fold> Keyed<F> {
             told |= self.forget_through(frontier.saturating_sub(1));
         }
         if told {
-            send(&mut self.out, true);
+            self.send(self.now, send);
         }
+    }
+
+    fn send(&mut self, tick: Tick, send: &mut impl FnMut(F::Out)) {
+        self.fold.seal(tick, &mut self.out);
+        send(std::mem::take(&mut self.out));
     }
 
     /// The updates before `frontier` as (tick, message, place), in order of tick.
@@ -344,7 +348,13 @@ impl<F: Fold> Keyed<F> {
         .filter(|_| frontier != Tick::MAX || self.pace.rest_at_end)
     }
 
-    fn work(&mut self, tick: Tick, updates: &[(Tick, u32, u32)], sides: &[(F::Side, Tick, isize)]) {
+    fn work(
+        &mut self,
+        tick: Tick,
+        updates: &[(Tick, u32, u32)],
+        sides: &[(F::Side, Tick, isize)],
+        send: &mut impl FnMut(F::Out),
+    ) {
         // First, while every key that they touch still tells what stood before them.
         if !sides.is_empty() {
             self.take_sides(tick, sides);
@@ -361,9 +371,11 @@ impl<F: Fold> Keyed<F> {
         for (place, update) in updates.iter().enumerate() {
             if let Some(ahead) = updates.get(place + 24) {
                 self.index.prefetch(key_of(ahead));
+                self.fold.prefetch(&waiting[ahead.1 as usize].0, ahead.2 as usize, false);
             }
-            if let Some(slot) = updates.get(place + 8).and_then(|ahead| self.index.guess(key_of(ahead))) {
-                self.slab.prefetch(slot);
+            if let Some(ahead) = updates.get(place + 8) {
+                self.index.guess(key_of(ahead)).inspect(|&slot| self.slab.prefetch(slot));
+                self.fold.prefetch(&waiting[ahead.1 as usize].0, ahead.2 as usize, true);
             }
             let key = key_of(update);
             let (message, at) = (&waiting[update.1 as usize].0, update.2 as usize);
@@ -376,7 +388,7 @@ impl<F: Fold> Keyed<F> {
             self.fold.file(&mut self.slab.get_mut(slot).1, message, at);
         }
         self.waiting = waiting;
-        self.turn_touched(tick);
+        self.turn_touched(tick, send);
         self.now = tick;
     }
 
@@ -445,12 +457,16 @@ impl<F: Fold> Keyed<F> {
         }
     }
 
-    fn turn_touched(&mut self, tick: Tick) {
+    fn turn_touched(&mut self, tick: Tick, send: &mut impl FnMut(F::Out)) {
         let mut touched = std::mem::take(&mut self.touched);
         for (slot, before) in touched.drain(..) {
             self.marks[slot as usize / 64] &= !(1 << (slot % 64));
             let (key, state) = self.slab.get_mut(slot);
             let turn = self.fold.turn(state, before, tick, &mut self.out);
+            if F::is_full(&self.out) {
+                self.fold.seal(tick, &mut self.out);
+                send(std::mem::take(&mut self.out));
+            }
             if turn.vacant {
                 self.index.remove(*key, slot);
                 self.slab.give_back(slot);
@@ -493,10 +509,10 @@ impl<F: Fold> Keyed<F> {
     }
 
     /// The rows at rest, some at a time; says whether that was all.
-    fn rest(&mut self, send: &mut impl FnMut(&mut F::Out, bool)) -> bool {
+    fn rest(&mut self, send: &mut impl FnMut(F::Out)) -> bool {
         self.ended = true;
         let done = self.fold.rest(&self.slab, &mut self.out);
-        send(&mut self.out, true);
+        self.send(self.now, send);
         done
     }
 }
