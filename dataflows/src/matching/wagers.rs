@@ -17,7 +17,6 @@ use crate::Tick;
 use crate::batch::{Batch, Kind};
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
-use crate::packed::Packed;
 use crate::rows::{Output, Rows, Wanted};
 
 mod filing;
@@ -46,6 +45,7 @@ pub struct Wagers {
     currencies: Vec<Currency>,
     /// Log entries that were replaced in this tick: what stood before may still be read from them.
     freed: Vec<Place>,
+    scratch: Vec<u8>,
     last_tick: Tick,
     resting: Option<super::rest::Resting>,
 }
@@ -62,6 +62,7 @@ impl Wagers {
             free_lists: Vec::new(),
             currencies: Vec::new(),
             freed: Vec::new(),
+            scratch: Vec::new(),
             last_tick: 0,
             resting: None,
         }
@@ -121,22 +122,24 @@ impl Wagers {
         }
     }
 
-    /// The texts by which rows of `wager_states` are sorted, and where the key's records are; `None` without a wager.
-    pub(super) fn wager_of<'a>(&'a self, slot: &'a Slot) -> Option<Packed<'a>> {
+    /// Tenant, provider and id, by which rows of `wager_states` are sorted; `None` without a wager.
+    pub(super) fn identity_of(&self, slot: &Slot) -> Option<[&[u8]; 3]> {
         if slot.has(MANY) {
             // All wager records of a key share its identity: any of them has the texts.
             let wager = self.list(slot).iter().find(|filed| !filed.is_outcome);
-            wager.map(Filed::packed)
-        } else {
-            slot.has(WAGER).then(|| Packed(self.log.get(slot.wager)))
+            return wager.map(|filed| filed.packed().leading_texts());
         }
+        slot.has(WAGER).then(|| {
+            let [tenant, provider, ..] = self.directory.names(slot.account, slot.game);
+            [tenant.as_bytes(), provider.as_bytes(), self.kept_wager(slot).id]
+        })
     }
 
     /// Asks for a key's texts ahead of their use.
     pub(super) fn prefetch(&self, slot: &Slot) {
         if slot.has(WAGER) {
             self.log.prefetch(slot.wager);
-            self.log.prefetch(slot.settle);
+            self.directory.prefetch_names(slot.account);
         }
     }
 
@@ -255,11 +258,7 @@ impl Fold for Wagers {
             self.lists[slot.account as usize] = Vec::new();
             self.free_lists.push(slot.account);
         } else {
-            for (flag, place) in [(WAGER, slot.wager), (SETTLED, slot.settle)] {
-                if slot.has(flag) {
-                    self.freed.push(place);
-                }
-            }
+            self.free_kept(slot);
         }
     }
 
