@@ -132,8 +132,8 @@ impl Fold for Payments {
         self.writer.end_tick(tick, &self.directory, out);
     }
 
-    fn seal(&mut self, tick: Tick, out: &mut Outbox) {
-        self.writer.seal(tick, &mut self.directory, out);
+    fn seal(&mut self, tick: Tick, is_last: bool, out: &mut Outbox) {
+        self.writer.seal(tick, is_last, &mut self.directory, out);
     }
 
     fn forget_after(&self, filed: &Vec<Filed>) -> Tick {

@@ -117,7 +117,7 @@ impl Outbox {
 }
 
 /// Puts what keys tell into the outbox, the sums of system accounts and games gathered: by tick where somebody reads
-/// changes, else by message.
+/// changes, else for as long as the operator works.
 pub struct Writer {
     workers: usize,
     teller: u32,
@@ -164,10 +164,16 @@ impl Writer {
         }
     }
 
+    /// The sum that a play is part of.
+    #[inline]
+    pub fn plays_of(&mut self, play: &Play) -> &mut Plays {
+        self.plays.entry((play.game, play.currency, play.quarter)).or_default()
+    }
+
     /// Tells that a wager counts in its game's RTP, or no more.
     #[inline]
     pub fn play(&mut self, play: &Play, diff: i8) {
-        let sum = self.plays.entry((play.game, play.currency, play.quarter)).or_default();
+        let sum = self.plays_of(play);
         if diff > 0 {
             sum.add(&play.plays);
         } else {
@@ -210,8 +216,9 @@ impl Writer {
         }
     }
 
-    /// The outbox is about to be sent: adds what was gathered for it, and the names of what is new in it.
-    pub fn seal(&mut self, tick: Tick, directory: &mut Directory, out: &mut Outbox) {
+    /// The outbox is about to be sent: adds the names of what is new in it, and to the last of several what was
+    /// gathered for all of them.
+    pub fn seal(&mut self, tick: Tick, is_last: bool, directory: &mut Directory, out: &mut Outbox) {
         for name in directory.new_names.drain(..) {
             if name.is_game() {
                 self.plays_batch(out, name.key).names.push(name);
@@ -219,7 +226,7 @@ impl Writer {
                 self.batch(out, name.key).names.push(name);
             }
         }
-        if !self.by_tick {
+        if is_last && !self.by_tick {
             self.flush(tick, directory, out);
         }
     }

@@ -182,6 +182,13 @@ impl Fold for Wagers {
         }
     }
 
+    #[inline]
+    fn prefetch_turn(&self, slot: &Slot) {
+        if !slot.has(MANY) && slot.has(WAGER) {
+            self.directory.prefetch_names(slot.account);
+        }
+    }
+
     fn before(&mut self, slot: &Slot, now: Tick, eager: bool) -> Before {
         if eager || slot.has(MANY) {
             Before::Told(Box::new(self.tell(slot, now)))
@@ -226,8 +233,8 @@ impl Fold for Wagers {
         self.last_tick = tick;
     }
 
-    fn seal(&mut self, tick: Tick, out: &mut Outbox) {
-        self.writer.seal(tick, &mut self.directory, out);
+    fn seal(&mut self, tick: Tick, is_last: bool, out: &mut Outbox) {
+        self.writer.seal(tick, is_last, &mut self.directory, out);
     }
 
     fn forget_after(&self, slot: &Slot) -> Tick {

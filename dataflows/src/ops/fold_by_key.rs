@@ -16,14 +16,13 @@
 //!
 //! Messages carry many updates, each with its own tick, at one least time; updates ahead of the frontier wait here.
 
-use std::collections::BTreeMap;
-
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
+use super::calendar::Calendar;
 use super::key_index::{KeyIndex, prefetch};
 use crate::Tick;
 
@@ -82,10 +81,13 @@ pub trait Fold: 'static {
     ) -> Turn;
     /// Update `at` is coming: asks for memory of the fold's own ahead of it, and once more when it is near.
     fn prefetch(&self, _updates: &Self::Updates, _at: usize, _is_near: bool) {}
+    /// A key's turn is near: asks for memory of the fold's own ahead of it.
+    fn prefetch_turn(&self, _state: &Self::State) {}
     /// All keys that a tick touched have had their turn.
     fn turned(&mut self, tick: Tick, out: &mut Self::Out);
-    /// `out` is about to be sent, at `tick`: adds what was gathered for it.
-    fn seal(&mut self, _tick: Tick, _out: &mut Self::Out) {}
+    /// `out` is about to be sent, at `tick`: adds what was gathered for it. `is_last` where no more is sent before
+    /// other operators have their turn.
+    fn seal(&mut self, _tick: Tick, _is_last: bool, _out: &mut Self::Out) {}
     /// The tick after which nothing can touch the key any more; `Tick::MAX` where nothing was filed.
     fn forget_after(&self, state: &Self::State) -> Tick;
     /// Whether nothing admitted at `admitted` can touch the key any more. Asked for every record of a key.
@@ -248,8 +250,8 @@ struct Keyed<F: Fold> {
     /// Messages with updates ahead of the frontier, each with how many of its updates were worked.
     waiting: Vec<(F::Updates, usize)>,
     side: Vec<(F::Side, Tick, isize)>,
-    timers: BTreeMap<Tick, Vec<u32>>,
-    forgetting: BTreeMap<Tick, Vec<u32>>,
+    timers: Calendar,
+    forgetting: Calendar,
     touched: Vec<(u32, F::Before)>,
     marks: Vec<u64>,
     /// The last tick that was worked.
@@ -268,8 +270,8 @@ impl<F: Fold> Keyed<F> {
             slab: Slab::default(),
             waiting: Vec::new(),
             side: Vec::new(),
-            timers: BTreeMap::new(),
-            forgetting: BTreeMap::new(),
+            timers: Calendar::default(),
+            forgetting: Calendar::default(),
             touched: Vec::new(),
             marks: Vec::new(),
             now: 0,
@@ -309,7 +311,7 @@ impl<F: Fold> Keyed<F> {
     }
 
     fn send(&mut self, tick: Tick, send: &mut impl FnMut(F::Out)) {
-        self.fold.seal(tick, &mut self.out);
+        self.fold.seal(tick, true, &mut self.out);
         send(std::mem::take(&mut self.out));
     }
 
@@ -336,13 +338,13 @@ impl<F: Fold> Keyed<F> {
         if self.ended {
             return None;
         }
-        let (&first, _) = self.timers.first_key_value()?;
+        let first = self.timers.first()?;
         match self.pace.timer_tick_ms {
             Some(tick_ms) => {
                 Some(first.next_multiple_of(tick_ms).max(self.now)).filter(|&tick| tick < frontier)
             }
             // Only at the end, and then all at once.
-            None if frontier == Tick::MAX && self.pace.rest_at_end => self.timers.keys().next_back().copied(),
+            None if frontier == Tick::MAX && self.pace.rest_at_end => self.timers.last(),
             None => None,
         }
         .filter(|_| frontier != Tick::MAX || self.pace.rest_at_end)
@@ -359,8 +361,8 @@ impl<F: Fold> Keyed<F> {
         if !sides.is_empty() {
             self.take_sides(tick, sides);
         }
-        while let Some(entry) = self.timers.first_entry().filter(|entry| *entry.key() <= tick) {
-            for slot in entry.remove() {
+        while let Some(slots) = self.timers.take_first_through(tick) {
+            for slot in slots {
                 if self.slab.is_used(slot) {
                     self.touch(slot, false);
                 }
@@ -459,12 +461,15 @@ impl<F: Fold> Keyed<F> {
 
     fn turn_touched(&mut self, tick: Tick, send: &mut impl FnMut(F::Out)) {
         let mut touched = std::mem::take(&mut self.touched);
-        for (slot, before) in touched.drain(..) {
+        let slots: Vec<u32> = touched.iter().map(|(slot, _)| *slot).collect();
+        for (at, (slot, before)) in touched.drain(..).enumerate() {
+            slots.get(at + 16).iter().for_each(|&&ahead| self.slab.prefetch(ahead));
+            slots.get(at + 8).iter().for_each(|&&ahead| self.fold.prefetch_turn(&self.slab.get(ahead).1));
             self.marks[slot as usize / 64] &= !(1 << (slot % 64));
             let (key, state) = self.slab.get_mut(slot);
             let turn = self.fold.turn(state, before, tick, &mut self.out);
             if F::is_full(&self.out) {
-                self.fold.seal(tick, &mut self.out);
+                self.fold.seal(tick, false, &mut self.out);
                 send(std::mem::take(&mut self.out));
             }
             if turn.vacant {
@@ -473,10 +478,12 @@ impl<F: Fold> Keyed<F> {
                 continue;
             }
             if let Some(next) = turn.next.filter(|&next| next > tick) {
-                self.timers.entry(next).or_default().push(slot);
+                // Where ticks are exact it fires with the first at or after its time.
+                let fires = self.pace.timer_tick_ms.map_or(next, |tick_ms| next.next_multiple_of(tick_ms));
+                self.timers.add(fires, slot);
             }
             let after = self.fold.forget_after(&self.slab.get(slot).1);
-            self.forgetting.entry(self.forget_bucket(after)).or_default().push(slot);
+            self.forgetting.add(self.forget_bucket(after), slot);
         }
         self.touched = touched;
         self.fold.turned(tick, &mut self.out);
@@ -489,8 +496,8 @@ impl<F: Fold> Keyed<F> {
     /// Forgets the keys that nothing admitted at `now` or later can touch; says whether there were any.
     fn forget_through(&mut self, now: Tick) -> bool {
         let mut any = false;
-        while let Some(entry) = self.forgetting.first_entry().filter(|entry| *entry.key() <= now) {
-            for slot in entry.remove() {
+        while let Some(slots) = self.forgetting.take_first_through(now) {
+            for slot in slots {
                 if !self.slab.is_used(slot) || self.fold.forget_after(&self.slab.get(slot).1) >= now {
                     continue;
                 }

@@ -142,7 +142,6 @@ impl Wagers {
             self.writer.book(&booked, 1, tick, &self.directory, out);
         } else {
             out.told.counts.open -= 1;
-            self.play(before).iter().for_each(|play| self.writer.play(play, -1));
         }
         if is_settled {
             if let Some(booked) = payout_event(after, None) {
@@ -152,8 +151,19 @@ impl Wagers {
         } else {
             out.told.counts.open += 1;
         }
-        self.play(after).iter().for_each(|play| self.writer.play(play, 1));
+        self.play_plain(is_new, after);
         true
+    }
+
+    /// Of a plain turn: what stood is taken away and what stands is added, in one place.
+    fn play_plain(&mut self, is_new: bool, after: &Slot) {
+        let Some(play) = self.play(after) else { return };
+        let plays = self.writer.plays_of(&play);
+        if !is_new {
+            plays.open_wagers -= 1;
+            plays.open_stake -= i128::from(after.stake);
+        }
+        plays.add(&play.plays);
     }
 
     /// Writes the row of where a simple wager stands.
