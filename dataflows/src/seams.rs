@@ -3,6 +3,7 @@
 use gyre_domain::cause::Cause;
 use gyre_domain::currency::Currency;
 use gyre_domain::rtp::Plays;
+use gyre_domain::rules::LAPS_MAX;
 use serde::{Deserialize, Serialize};
 
 use crate::Tick;
@@ -97,11 +98,40 @@ pub struct Counts {
     pub rejects: [i64; Cause::ALL.len()],
     /// Standing anomalies by kind.
     pub anomalies: [i64; AnomalyKind::ALL.len()],
+    /// Faults that mended, by how often they had entered again.
+    pub recovered: [i64; LAPS_MAX + 1],
+    /// Records in quarantine.
+    pub quarantined: i64,
+    /// Laps that asked the provider.
+    pub requested: i64,
+    /// Laps whose verdict was the one before.
+    pub same_fault: i64,
+    /// Verdicts that named another cause than the one before.
+    pub other_fault: i64,
+    /// Records that a replay's provider sent again.
+    pub recollected: i64,
     /// Σ balances by currency; zero, or the books are wrong.
     pub imbalance: Vec<(Currency, i128)>,
 }
 
 impl Counts {
+    /// What is a function of the records alone, whenever they came: without what the loop counted.
+    pub fn of_books(&self) -> Counts {
+        let Counts { duplicates, open, settled, cancelled, tombstones, rejects, anomalies, .. } = *self;
+        let imbalance = self.imbalance.clone();
+        let books = Counts {
+            duplicates,
+            open,
+            settled,
+            cancelled,
+            tombstones,
+            rejects,
+            anomalies,
+            ..Counts::default()
+        };
+        Counts { imbalance, ..books }
+    }
+
     /// Adds other counts.
     pub fn add(&mut self, other: &Counts) {
         self.duplicates += other.duplicates;
@@ -115,6 +145,14 @@ impl Counts {
         for (mine, theirs) in self.anomalies.iter_mut().zip(other.anomalies) {
             *mine += theirs;
         }
+        for (mine, theirs) in self.recovered.iter_mut().zip(other.recovered) {
+            *mine += theirs;
+        }
+        self.quarantined += other.quarantined;
+        self.requested += other.requested;
+        self.same_fault += other.same_fault;
+        self.other_fault += other.other_fault;
+        self.recollected += other.recollected;
         for &(currency, sum) in &other.imbalance {
             match self.imbalance.iter_mut().find(|entry| entry.0 == currency) {
                 Some(entry) => entry.1 += sum,

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::directory::{Directory, System};
 use crate::Tick;
+use crate::faults::{FaultBatch, Faults};
 use crate::graph::Settings;
 use crate::keys::{Keyed, owner};
 use crate::ops::timeline_by_key::{Change, Changes, Event};
@@ -54,6 +55,8 @@ pub struct Told {
     pub play: Option<Play>,
     /// What is counted.
     pub marks: Marks,
+    /// Records that are faults, where anybody asks.
+    pub faults: Faults,
     /// Rows, where they are read.
     pub rows: Vec<(Output, Vec<u8>)>,
 }
@@ -102,6 +105,8 @@ pub struct Outbox {
     pub plays: Vec<PlaysBatch>,
     /// What the reader gets.
     pub told: Reading,
+    /// What became of failed records.
+    pub faults: FaultBatch,
     /// Reference rows that stand or stand no more.
     pub references: Vec<(super::directory::ReferenceRow, Tick, isize)>,
 }

@@ -19,6 +19,7 @@
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
@@ -42,6 +43,10 @@ pub trait Updates: Clone + 'static {
     fn tick(&self, at: usize) -> Tick;
     /// The tick at which update `at` was admitted: its own where ticks are exact, finer where they are coarse.
     fn admitted(&self, at: usize) -> Tick;
+    /// Update `at` is no record: it only wakes its key.
+    fn only_wakes(&self, _at: usize) -> bool {
+        false
+    }
 }
 
 /// What a key's turn came to.
@@ -74,6 +79,7 @@ pub trait Fold: 'static {
     /// Tells the differences between `before` and `f` at `tick`.
     fn turn(
         &mut self,
+        key: u128,
         state: &mut Self::State,
         before: Self::Before,
         tick: Tick,
@@ -95,7 +101,7 @@ pub trait Fold: 'static {
         self.forget_after(state) < admitted
     }
     /// Tells the rows of a key that is forgotten, and frees what it holds.
-    fn forget(&mut self, state: &mut Self::State, now: Tick, out: &mut Self::Out);
+    fn forget(&mut self, key: u128, state: &mut Self::State, now: Tick, out: &mut Self::Out);
     /// Whether side rows change what is said of a key.
     fn touches(&self, side: &[(Self::Side, isize)], state: &Self::State) -> bool;
     /// Takes side rows in.
@@ -207,13 +213,22 @@ where
     let activator = stream.scope().activator_for(builder.operator_info().address);
 
     builder.build(move |capabilities| {
-        let mut capability = capabilities.into_iter().next();
+        // Rows at rest are told at the end of time: that holds nobody up, not even around a loop.
+        let mut end = capabilities.into_iter().next();
+        // Timers that fire with whatever comes next, or at the end, follow the frontier.
+        let mut held = end.clone().filter(|_| pace.timer_tick_ms.is_none());
+        end.iter_mut().for_each(|end| end.downgrade(&Tick::MAX));
         let mut keyed = Keyed::new(fold, pace);
         move |frontiers| {
-            input
-                .for_each(|_, messages| keyed.waiting.extend(messages.drain(..).map(|updates| (updates, 0))));
-            side_input.for_each(|_, rows| keyed.side.append(rows));
-            let Some(held) = &mut capability else { return };
+            input.for_each(|capability, messages| {
+                keyed.waiting.extend(messages.drain(..).map(|updates| (updates, 0)));
+                hold_least(&mut held, capability.retain_least(0));
+            });
+            side_input.for_each(|capability, rows| {
+                keyed.side.append(rows);
+                hold_least(&mut held, capability.retain_least(0));
+            });
+            let Some(at_end) = &end else { return };
             let mut handle = output.activate();
             let frontier = frontiers
                 .iter()
@@ -222,23 +237,35 @@ where
             let frontier = frontier.unwrap_or(Tick::MAX);
             let mut done = false;
             {
-                let mut session = handle.session(held);
+                let mut session = handle.session(held.as_ref().unwrap_or(at_end));
                 let mut send = |out: F::Out| session.give(out);
                 keyed.work_through(frontier, &mut send);
                 if frontier == Tick::MAX {
                     done = !pace.rest_at_end || keyed.rest(&mut send);
                 }
             }
+            match (&mut held, keyed.least_to_come(frontier)) {
+                (Some(held), Some(least)) if least > *held.time() => held.downgrade(&least),
+                (_, None) => held = None,
+                _ => {}
+            }
             if done {
-                capability = None;
+                (end, held) = (None, None);
             } else if frontier == Tick::MAX {
                 activator.activate();
-            } else if frontier > *held.time() {
-                held.downgrade(&frontier);
             }
         }
     });
     stream
+}
+
+/// Keeps the capability with the lesser time.
+fn hold_least(held: &mut Option<Capability<Tick>>, other: Option<Capability<Tick>>) {
+    if let Some(other) = other
+        && held.as_ref().is_none_or(|held| other.time() < held.time())
+    {
+        *held = Some(other);
+    }
 }
 
 /// The operator's state and its work, apart from the engine.
@@ -256,6 +283,8 @@ struct Keyed<F: Fold> {
     marks: Vec<u64>,
     /// The last tick that was worked.
     now: Tick,
+    /// The last tick at which a record came.
+    last_record: Tick,
     /// The timers that were left at the end have fired.
     ended: bool,
     out: F::Out,
@@ -275,6 +304,7 @@ impl<F: Fold> Keyed<F> {
             touched: Vec::new(),
             marks: Vec::new(),
             now: 0,
+            last_record: 0,
             ended: false,
             out: F::Out::default(),
         }
@@ -302,8 +332,10 @@ impl<F: Fold> Keyed<F> {
         }
         self.waiting.retain(|(message, worked)| *worked < message.len());
         // The horizon lies far behind the last tick worked: nothing admitted from now on can touch these keys.
+        // After the last record of a replay time runs on, and nothing expires.
         if frontier != Tick::MAX {
-            told |= self.forget_through(frontier.saturating_sub(1));
+            let now = frontier.saturating_sub(1);
+            told |= self.forget_through(if self.pace.rest_at_end { now.min(self.last_record) } else { now });
         }
         if told {
             self.send(self.now, send);
@@ -315,13 +347,25 @@ impl<F: Fold> Keyed<F> {
         send(std::mem::take(&mut self.out));
     }
 
-    /// The updates before `frontier` as (tick, message, place), in order of tick.
+    /// The least tick at which something may still be told: of updates that wait, or of timers that will fire.
+    fn least_to_come(&self, frontier: Tick) -> Option<Tick> {
+        let Some(tick_ms) = self.pace.timer_tick_ms else {
+            return Some(frontier).filter(|&frontier| frontier < Tick::MAX);
+        };
+        let updates = self.waiting.iter().map(|(message, worked)| message.tick(*worked));
+        let sides = self.side.iter().map(|(_, tick, _)| *tick);
+        let timer = self.timers.first().map(|tick| tick.next_multiple_of(tick_ms).max(self.now));
+        updates.chain(sides).chain(timer.filter(|_| !self.ended)).min()
+    }
+
+    /// The updates before `frontier` as (tick, message, place), in order of tick. What tells an earlier tick than the
+    /// last one worked (a key that was forgotten) belongs to that.
     fn due_updates(&mut self, frontier: Tick) -> Vec<(Tick, u32, u32)> {
         let mut due = Vec::new();
         let mut sorted = true;
         for (number, (message, worked)) in self.waiting.iter_mut().enumerate() {
             while *worked < message.len() && message.tick(*worked) < frontier {
-                let tick = message.tick(*worked);
+                let tick = message.tick(*worked).max(self.now);
                 sorted &= due.last().is_none_or(|last: &(Tick, u32, u32)| last.0 <= tick);
                 due.push((tick, number as u32, *worked as u32));
                 *worked += 1;
@@ -385,7 +429,10 @@ impl<F: Fold> Keyed<F> {
                 Some(slot) => slot,
                 None => self.admit(key),
             };
-            self.forget_if_past(slot, tick, message.admitted(at));
+            if !message.only_wakes(at) {
+                self.last_record = tick;
+                self.forget_if_past(slot, tick, message.admitted(at));
+            }
             self.touch(slot, false);
             self.fold.file(&mut self.slab.get_mut(slot).1, message, at);
         }
@@ -435,17 +482,17 @@ impl<F: Fold> Keyed<F> {
     /// A coarse tick holds records from before and after a key's time: those from before have their turn first.
     #[cold]
     fn forget_past(&mut self, slot: u32, tick: Tick, is_touched: bool) {
-        let state = &mut self.slab.get_mut(slot).1;
+        let (key, state) = self.slab.get_mut(slot);
         let mut now = self.now;
         if is_touched && let Some(at) = self.touched.iter().rposition(|(touched, _)| *touched == slot) {
             let (_, before) = self.touched.swap_remove(at);
             self.marks[slot as usize / 64] &= !(1 << (slot % 64));
-            if self.fold.turn(state, before, tick, &mut self.out).vacant {
+            if self.fold.turn(*key, state, before, tick, &mut self.out).vacant {
                 return;
             }
             now = tick;
         }
-        self.fold.forget(state, now, &mut self.out);
+        self.fold.forget(*key, state, now, &mut self.out);
         *state = F::State::default();
     }
 
@@ -467,7 +514,7 @@ impl<F: Fold> Keyed<F> {
             slots.get(at + 8).iter().for_each(|&&ahead| self.fold.prefetch_turn(&self.slab.get(ahead).1));
             self.marks[slot as usize / 64] &= !(1 << (slot % 64));
             let (key, state) = self.slab.get_mut(slot);
-            let turn = self.fold.turn(state, before, tick, &mut self.out);
+            let turn = self.fold.turn(*key, state, before, tick, &mut self.out);
             if F::is_full(&self.out) {
                 self.fold.seal(tick, false, &mut self.out);
                 send(std::mem::take(&mut self.out));
@@ -510,7 +557,7 @@ impl<F: Fold> Keyed<F> {
 
     fn forget(&mut self, slot: u32) {
         let (key, state) = self.slab.get_mut(slot);
-        self.fold.forget(state, self.now, &mut self.out);
+        self.fold.forget(*key, state, self.now, &mut self.out);
         self.index.remove(*key, slot);
         self.slab.give_back(slot);
     }

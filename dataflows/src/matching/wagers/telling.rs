@@ -37,6 +37,10 @@ impl Wagers {
             told.marks.states[0] = 1;
             if self.missing_from_ms(slot).is_some_and(|from_ms| from_ms <= tick) {
                 told.marks.rejects.push(Cause::OutcomeMissing as u8);
+                if self.faults.is_on() {
+                    let wager = Record::Wager(self.wager_of(slot));
+                    told.faults.extend(self.faults.fault(&wager, Cause::OutcomeMissing));
+                }
             }
         }
         told.play = self.play(slot);
