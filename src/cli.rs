@@ -139,6 +139,10 @@ pub struct GenerateArgs {
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub faults: Option<f64>,
 
+    /// Share of outcomes that come too late, 0 to 1
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub late: Option<f64>,
+
     /// Folder for the records
     #[arg(long, value_name = "DIR")]
     pub output: PathBuf,
@@ -174,6 +178,7 @@ impl GenerateArgs {
         plan.hours = self.hours.unwrap_or(plan.hours);
         plan.seed = self.seed.unwrap_or(plan.seed);
         plan.faults = self.faults.unwrap_or(plan.faults);
+        plan.late = self.late.unwrap_or(plan.late);
         plan
     }
 }

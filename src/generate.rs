@@ -68,6 +68,9 @@ pub struct Plan {
     /// Which share of the wagers goes wrong, 0 to 1. [`Fault::ALL`] take turns, so each occurs where there are as
     /// many wrong ones as faults.
     pub faults: f64,
+    /// Which share of the sound outcomes comes late, 0 to 1: five minutes and up to forty seconds after its time, when it
+    /// has been missed and asked for.
+    pub late: f64,
     /// The folder for the files; made where it is not there.
     pub output: PathBuf,
     /// When play begins, milliseconds since 1970 UTC.
@@ -100,6 +103,7 @@ impl Plan {
             hours: 1.0,
             seed: 1,
             faults: 0.02,
+            late: 0.0,
             output: output.into(),
             // 2026-01-01T00:00:00Z
             start_ms: 1_767_225_600_000,
@@ -156,6 +160,9 @@ impl Plan {
         }
         if !(0.0..=1.0).contains(&self.faults) {
             return Err(format!("faults is a share from 0 to 1, not {}", self.faults));
+        }
+        if !(0.0..=1.0).contains(&self.late) {
+            return Err(format!("late is a share from 0 to 1, not {}", self.late));
         }
         if !(0.0..=4.0).contains(&self.account_skew) || !(0.0..=4.0).contains(&self.game_skew) {
             return Err("the Zipf exponents lie between 0 and 4".into());

@@ -127,8 +127,10 @@ pub struct Unsound {
     /// Its bytes.
     pub raw: Vec<u8>,
     pub(crate) line: u16,
-    /// It came before, and enters again: only key and tick are said.
+    /// It came before, and enters again: only key, fault and tick are said.
     pub(crate) enters_again: bool,
+    /// Then, its fault.
+    pub(crate) fault: u128,
 }
 
 /// The records of a block that one worker owns.
@@ -178,8 +180,8 @@ impl Batch {
     /// Adds a lap to others.
     pub fn push_lap(&mut self, lap: &Lap, is_unsound: bool) {
         if is_unsound {
-            let (key, admitted) = (lap.key, lap.due);
-            self.unsound.push(Unsound { key, admitted, enters_again: true, ..Unsound::default() });
+            let (key, fault, admitted) = (lap.key, lap.fault, lap.due);
+            self.unsound.push(Unsound { key, fault, admitted, enters_again: true, ..Unsound::default() });
         } else {
             let (key, account, admitted) = (lap.key, lap.fault, lap.due);
             self.heads.push(Head { key, account, admitted, ..Head::blank(Kind::Lap) });
@@ -353,6 +355,7 @@ impl Batch {
             raw: self.raw(at).to_vec(),
             line: head.line,
             enters_again: false,
+            fault: 0,
         }
     }
 }

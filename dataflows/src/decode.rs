@@ -177,6 +177,7 @@ impl Decoder {
             raw: raw.to_vec(),
             line: place.line,
             enters_again: false,
+            fault: 0,
         };
         self.push_unsound(unsound, batches);
     }

@@ -15,7 +15,8 @@ use crate::rows::Object;
 /// A record that is a fault at a tick.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fault {
-    /// Of the record: its topic and content.
+    /// Of the record: what names it in its rows, whoever judges it. A copy that was refused as it came and one that
+    /// fails later are one record.
     pub id: u128,
     /// Why.
     pub cause: Cause,
@@ -38,7 +39,7 @@ pub enum Verdict {
 }
 
 /// Where a failed record is judged.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 pub struct Home {
     /// Under which its stage keeps it.
     pub key: u128,
@@ -109,7 +110,7 @@ pub struct FaultChange {
     pub named: Option<Box<Named>>,
 }
 
-/// What a worker tells of the failed records that it owns.
+/// What is told of failed records that one worker keeps.
 #[derive(Clone, Default, Debug, Serialize, Deserialize)]
 pub struct FaultBatch {
     /// That worker.
@@ -166,8 +167,13 @@ impl FaultTeller {
         self.laps?;
         let mut content = Vec::new();
         record.canonical(&mut content);
-        let text = String::from_utf8_lossy(&content);
-        Some(Fault { id: self.keys.of(&[record.topic().name(), &text]), cause })
+        Some(self.fault_of(record.topic(), &record.origin().tenant, &digest(&content), cause))
+    }
+
+    /// The fault of a record by what names it.
+    pub fn fault_of(&self, topic: Topic, tenant: &str, digest: &[u8; 32], cause: Cause) -> Fault {
+        let digest: String = digest.iter().map(|&byte| char::from(byte)).collect();
+        Fault { id: self.keys.of(&[topic.name(), tenant, &digest]), cause }
     }
 
     /// A failed record enters again.
@@ -188,7 +194,7 @@ impl FaultTeller {
         (before, after): (&[Fault], &[Fault]),
         tick: Tick,
         named: impl Fn(u128) -> Option<Named>,
-        out: &mut FaultBatch,
+        out: &mut Vec<FaultBatch>,
     ) {
         if !self.is_on() || before == after && (self.entered.is_empty() || after.is_empty()) {
             return;
@@ -218,7 +224,7 @@ impl FaultTeller {
     }
 
     /// Tells that a key with these faults was forgotten.
-    pub fn forget(&self, home: Home, faults: &[Fault], tick: Tick, out: &mut FaultBatch) {
+    pub fn forget(&self, home: Home, faults: &[Fault], tick: Tick, out: &mut Vec<FaultBatch>) {
         if !self.is_on() {
             return;
         }
@@ -229,8 +235,11 @@ impl FaultTeller {
         }
     }
 
-    fn push(&self, change: FaultChange, out: &mut FaultBatch) {
-        out.worker = owner(change.home.key, self.workers) as u32;
-        out.changes.push(change);
+    fn push(&self, change: FaultChange, out: &mut Vec<FaultBatch>) {
+        let worker = owner(change.id, self.workers) as u32;
+        match out.iter_mut().find(|batch| batch.worker == worker) {
+            Some(batch) => batch.changes.push(change),
+            None => out.push(FaultBatch { worker, changes: vec![change] }),
+        }
     }
 }

@@ -101,9 +101,9 @@ pub fn build<'s>(records: StreamVec<'s, Tick, Batch>, settings: &Settings) -> Ou
     });
     let of_records = scope.concatenate([told, rows_told]);
     let (told, faults) =
-        fan_out(of_records, "hand out faults", |(told, faults): (Reading, FaultBatch), parts| {
+        fan_out(of_records, "hand out faults", |(told, faults): (Reading, Vec<FaultBatch>), parts| {
             parts.first.push(told);
-            parts.second.extend(Some(faults).filter(|faults| !faults.changes.is_empty()));
+            parts.second.extend(faults);
         });
     let (ledger, plays) = fan_out(figures, "hand out events and plays", |outbox: Outbox, parts| {
         parts.first.extend(outbox.ledger.into_iter().filter(|batch| !batch.is_empty()));

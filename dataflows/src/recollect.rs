@@ -23,6 +23,7 @@ use std::sync::Arc;
 use gyre_domain::cause::Cause;
 use gyre_domain::records::Topic;
 use gyre_domain::rules::LAPS_MAX;
+use smallvec::SmallVec;
 use timely::dataflow::operators::Leave;
 use timely::dataflow::operators::generic::operator::empty;
 use timely::dataflow::{Scope, StreamVec};
@@ -119,18 +120,28 @@ struct Tally {
 /// A record that fails now.
 #[derive(Clone, Default)]
 struct Failing {
-    home: Home,
+    /// Who says that it fails, and why; mostly one. A copy of it that was refused as it came fails beside it.
+    homes: SmallVec<[Charge; 1]>,
+    /// Whose lap was judged in the tick at hand.
+    answered: Option<Home>,
     /// How often it has entered again.
     laps: u8,
     /// When it enters next, while it does.
     due: Option<Tick>,
     /// Its next lap is under way.
     is_under_way: bool,
-    /// Its key was forgotten: what stands of it, stands.
-    is_forgotten: bool,
     /// Every verdict; empty of a record that does not fail.
     history: Vec<Judged>,
     named: Option<Box<Named>>,
+}
+
+/// That a record fails, by one of those who judge it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Charge {
+    cause: u8,
+    home: Home,
+    /// The record's key was forgotten there: this stands for ever.
+    is_forgotten: bool,
 }
 
 /// A verdict of a failing record.
@@ -152,6 +163,16 @@ impl Judged {
 impl Failing {
     fn is_failing(&self) -> bool {
         !self.history.is_empty()
+    }
+
+    /// The first charge in the order of checks is the record's.
+    fn charge(&self) -> Option<Charge> {
+        self.homes.iter().copied().min()
+    }
+
+    /// Nobody will say anything of it any more.
+    fn is_forgotten(&self) -> bool {
+        !self.homes.is_empty() && self.homes.iter().all(|charge| charge.is_forgotten)
     }
 
     fn is_quarantined(&self) -> bool {
@@ -226,17 +247,29 @@ impl Failing {
 }
 
 impl Recollection {
-    /// A record is a fault, or one for another cause; if its lap was due, the lap counts.
-    fn fail(&mut self, failing: &mut Failing, tick: Tick, cause: u8, is_lap: bool) {
-        // What was forgotten in this very tick came again.
-        if std::mem::take(&mut failing.is_forgotten) {
-            *failing = Failing { home: failing.home, ..Failing::default() };
+    /// At the end of a tick: what is charged against a record has changed, or its lap was judged.
+    fn judge(&mut self, before: &Failing, failing: &mut Failing, tick: Tick) {
+        let answered = failing.answered.take();
+        match (before.charge(), failing.charge()) {
+            (Some(_), None) => {
+                self.tallied.recovered[usize::from(failing.laps)] += 1;
+                *failing = Failing::default();
+            }
+            (None, Some(charge)) => {
+                failing.judge(tick, charge.cause, false);
+                failing.wait(tick, &self.laps);
+            }
+            (Some(was), Some(charge)) => {
+                let is_mine = answered == Some(was.home);
+                let is_lap = is_mine && failing.is_under_way && failing.due == Some(tick);
+                self.judge_again(failing, tick, charge.cause, is_lap);
+            }
+            (None, None) => {}
         }
-        let is_lap = is_lap && failing.is_under_way && failing.due == Some(tick);
-        if !failing.is_failing() {
-            failing.judge(tick, cause, false);
-            return failing.wait(tick, &self.laps);
-        }
+    }
+
+    /// A record is still a fault; if its lap was due, the lap counts.
+    fn judge_again(&mut self, failing: &mut Failing, tick: Tick, cause: u8, is_lap: bool) {
         let is_same = failing.history.last().is_some_and(|last| last.cause == cause);
         if is_lap {
             failing.laps += 1;
@@ -254,10 +287,10 @@ impl Recollection {
     }
 
     /// Sends what is due to the beginning of the loop, where it arrives at its due tick.
-    fn send(&self, id: u128, failing: &Failing, due: Tick, out: &mut Round) {
-        let lap = Lap { key: failing.home.key, fault: id, due };
+    fn send(&self, id: u128, home: Home, due: Tick, out: &mut Round) {
+        let lap = Lap { key: home.key, fault: id, due };
         let worker = owner(lap.key, self.settings.workers) as u32;
-        let (topic, is_unsound) = (Topic::ALL[usize::from(failing.home.topic)], failing.home.is_unsound);
+        let (topic, is_unsound) = (Topic::ALL[usize::from(home.topic)], home.is_unsound);
         match out.entering.iter_mut().find(|batch| batch.takes_lap(worker, topic, &lap, is_unsound)) {
             Some(batch) => batch.push_lap(&lap, is_unsound),
             None => out.entering.push(Batch::of_lap(worker, topic, &lap, is_unsound)),
@@ -285,19 +318,15 @@ impl Fold for Recollection {
 
     fn file(&mut self, failing: &mut Failing, batch: &FaultBatch, at: usize) {
         let change = &batch.changes[at];
-        failing.home = change.home;
-        match change.verdict {
-            Verdict::Failed => self.fail(failing, change.tick, change.cause, false),
-            Verdict::Again => self.fail(failing, change.tick, change.cause, true),
-            Verdict::Mended => {
-                if failing.is_failing() {
-                    self.tallied.recovered[usize::from(failing.laps)] += 1;
-                }
-                *failing = Failing::default();
-            }
-            Verdict::Forgotten => failing.is_forgotten = true,
+        failing.homes.retain(|charge| charge.home != change.home);
+        if change.verdict != Verdict::Mended {
+            let is_forgotten = change.verdict == Verdict::Forgotten;
+            failing.homes.push(Charge { cause: change.cause, home: change.home, is_forgotten });
         }
-        if failing.is_failing() && change.named.is_some() {
+        if change.verdict == Verdict::Again {
+            failing.answered = Some(change.home);
+        }
+        if change.named.is_some() {
             failing.named.clone_from(&change.named);
         }
     }
@@ -314,13 +343,14 @@ impl Fold for Recollection {
         tick: Tick,
         out: &mut Round,
     ) -> Turn {
-        if failing.is_forgotten {
+        if failing.is_forgotten() {
             if self.settings.rest_at_end {
                 out.told.rest.loose.extend(&failing.rows());
             }
             *failing = Failing::default();
             return Turn { next: None, vacant: true };
         }
+        self.judge(&before, failing, tick);
         out.told.counts.quarantined +=
             i64::from(failing.is_quarantined()) - i64::from(before.is_quarantined());
         if self.settings.wanted.changes {
@@ -337,10 +367,10 @@ impl Fold for Recollection {
             self.answer(failing, tick, out);
         }
         let leaves_at = failing.due.filter(|_| !failing.is_under_way).map(|due| due - self.laps.loop_ms);
-        if let (Some(due), Some(leaves_at)) = (failing.due, leaves_at)
+        if let (Some(due), Some(leaves_at), Some(charge)) = (failing.due, leaves_at, failing.charge())
             && leaves_at <= tick
         {
-            self.send(key, failing, due, out);
+            self.send(key, charge.home, due, out);
             failing.is_under_way = true;
         }
         Turn { next: leaves_at.filter(|&at| at > tick), vacant: !failing.is_failing() }

@@ -15,7 +15,7 @@ use timely::dataflow::{Scope, StreamVec};
 
 use crate::Tick;
 use crate::batch::{Batch, Unsound, UnsoundBatch};
-use crate::faults::{Fault, FaultBatch, FaultTeller, Faults, Home, Named};
+use crate::faults::{FaultBatch, FaultTeller, Faults, Home, Named};
 use crate::graph::Settings;
 use crate::ops::fan_out::fan_out;
 use crate::ops::fold_by_key::{Fold, Slab, Turn, fold_by_key};
@@ -58,7 +58,7 @@ pub fn build<'s>(batches: StreamVec<'s, Tick, Batch>, settings: &Settings) -> Ou
     let kept = fold_by_key(unsound, nothing, "keep rejects of unsound records", settings.pace(), rejects);
     let (told, faults) = fan_out(kept, "hand out rejects", |set_aside: SetAside, parts| {
         parts.first.push(set_aside.told);
-        parts.second.extend(Some(set_aside.faults).filter(|faults| !faults.changes.is_empty()));
+        parts.second.extend(set_aside.faults);
     });
     Outputs { records, told, faults }
 }
@@ -67,7 +67,7 @@ pub fn build<'s>(batches: StreamVec<'s, Tick, Batch>, settings: &Settings) -> Ou
 #[derive(Clone, Default)]
 struct SetAside {
     told: Reading,
-    faults: FaultBatch,
+    faults: Vec<FaultBatch>,
 }
 
 /// The fold of unsound records: one reject for all equal copies.
@@ -122,8 +122,11 @@ impl Rejects {
     }
 
     /// An unsound record is a fault as long as it stands here.
-    fn fault(&self, key: u128, unsound: Option<&Unsound>) -> Faults {
-        let fault = |unsound: &Unsound| Fault { id: key, cause: Cause::ALL[usize::from(unsound.cause)] };
+    fn fault(&self, unsound: Option<&Unsound>) -> Faults {
+        let fault = |unsound: &Unsound| {
+            let (topic, cause) = (usize::from(unsound.topic), usize::from(unsound.cause));
+            self.faults.fault_of(Topic::ALL[topic], &unsound.tenant, &unsound.digest, Cause::ALL[cause])
+        };
         unsound.filter(|_| self.faults.is_on()).map(fault).into_iter().collect()
     }
 
@@ -144,7 +147,7 @@ impl Fold for Rejects {
     fn file(&mut self, copies: &mut Copies, batch: &UnsoundBatch, at: usize) {
         let unsound = &batch.records[at];
         if unsound.enters_again {
-            return self.faults.enter(unsound.key);
+            return self.faults.enter(unsound.fault);
         }
         copies.admitted = copies.admitted.max(unsound.admitted);
         if copies.least.as_ref().is_none_or(|least| unsound.position < least.position) {
@@ -177,7 +180,7 @@ impl Fold for Rejects {
                 }
             }
         }
-        let faults = (&self.fault(key, before.as_deref())[..], &self.fault(key, copies.least.as_deref())[..]);
+        let faults = (&self.fault(before.as_deref())[..], &self.fault(copies.least.as_deref())[..]);
         self.faults.differ(home(key, copies), faults, tick, |_| copies.named(), &mut out.faults);
         Turn { next: None, vacant: copies.least.is_none() }
     }
@@ -198,7 +201,7 @@ impl Fold for Rejects {
         if self.settings.rest_at_end {
             self.rest_row(copies, &mut out.told);
         }
-        let fault = self.fault(key, copies.least.as_deref());
+        let fault = self.fault(copies.least.as_deref());
         self.faults.forget(home(key, copies), &fault, now, &mut out.faults);
     }
 

@@ -106,7 +106,7 @@ pub struct Outbox {
     /// What the reader gets.
     pub told: Reading,
     /// What became of failed records.
-    pub faults: FaultBatch,
+    pub faults: Vec<FaultBatch>,
     /// Reference rows that stand or stand no more.
     pub references: Vec<(super::directory::ReferenceRow, Tick, isize)>,
 }

@@ -1,7 +1,11 @@
 //! Records on their way.
 
 use super::House;
+use crate::generate::outbox::NO_INCIDENT;
 use crate::generate::wire::{OutcomeLine, PaymentLine, WagerLine};
+
+/// How long after its time an outcome has been missed.
+const MISSED_MS: u64 = 300_000;
 
 impl House<'_> {
     /// When a record of `at_ms` arrives: soon, seldom up to two seconds later, never before now.
@@ -28,7 +32,10 @@ impl House<'_> {
 
     /// Sends an outcome so that it arrives as records do.
     pub fn send_outcome(&mut self, line: &OutcomeLine, incident: u32) {
-        let arrival_ms = self.arrival(line.at_ms);
+        let mut arrival_ms = self.arrival(line.at_ms);
+        if self.plan.late > 0.0 && incident == NO_INCIDENT && self.dice.chance(self.plan.late) {
+            arrival_ms += self.dice.between(MISSED_MS, MISSED_MS + 40_000);
+        }
         self.send_outcome_at(line, arrival_ms, incident);
     }
 

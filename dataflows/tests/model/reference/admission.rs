@@ -23,13 +23,20 @@ pub fn judge(topic: Topic, lines: &[Line], settings: &Settings) -> Vec<Verdict> 
     }
     let blocks = lines.last().map_or(0, block) + 1;
     let medians: Vec<Option<i64>> = (0..blocks).map(|block| median_ms(lines, block)).collect();
+    let is_beyond_gap = |line: &Line| match (line.receipt_ms(), medians[block(line)]) {
+        (Some(receipt_ms), Some(median_ms)) => receipt_ms > median_ms + settings.gap_ms_max,
+        _ => false,
+    };
     let mut clock_ms = 0;
     let mut verdicts = Vec::new();
     for line in lines {
-        let beyond_gap = match (line.receipt_ms(), medians[block(line)]) {
-            (Some(receipt_ms), Some(median_ms)) => receipt_ms > median_ms + settings.gap_ms_max,
-            _ => false,
-        };
+        let beyond_gap = is_beyond_gap(line);
+        if clock_ms == 0 {
+            // The clock starts at the first receipt of its block, for the lines before that too.
+            let mut of_block =
+                lines.iter().filter(|other| block(other) == block(line) && !is_beyond_gap(other));
+            clock_ms = of_block.find_map(Line::receipt_ms).unwrap_or(0);
+        }
         if let (Some(receipt_ms), false) = (line.receipt_ms(), beyond_gap) {
             clock_ms = receipt_ms.max(clock_ms);
         }

@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use super::life::{self, References};
 use super::rows::{Cause, Rejects};
-use super::wire::Topic;
-use super::{Settings, Streams, Summary, admission, admit, wire};
+use super::wire::{Fact, Line, Topic};
+use super::{Settings, Streams, admission, wire};
 
 /// The tick of reference rows, which come before all else.
 const REFERENCE_TICK: i64 = 1;
 /// The first tick at which anything else is worked.
-pub(super) const FIRST_TICK: i64 = 3;
+const FIRST_TICK: i64 = 3;
 
 /// Causes of records that neither time nor the provider can mend.
 const HOPELESS: [Cause; 2] = ["unsupported_field", "past_horizon"];
@@ -35,11 +35,111 @@ pub struct Laps {
 type Name = (String, String, String, Option<String>, String);
 
 /// Goes through the whole history, and on until the last lap.
+///
+/// Records of one wager or payment meet each other and the reference rows, nothing else: each such group is looked at
+/// by itself, at every tick at which something may happen to it.
 pub fn laps(streams: &Streams, settings: &Settings, delays_ms: &[i64]) -> Laps {
-    let mut courses: BTreeMap<Name, Vec<(i64, Option<String>)>> = BTreeMap::new();
-    let mut before: BTreeMap<Name, String> = BTreeMap::new();
-    for tick in ticks(streams, settings) {
-        let now = faults(streams, settings, tick);
+    // Of each name one course for everybody who judges it: a copy refused as it came, and one that fails later.
+    let mut all: BTreeMap<Name, Vec<Course>> = BTreeMap::new();
+    let mut rows = Vec::new();
+    let mut groups: BTreeMap<(bool, String, String, String), Vec<(i64, Fact)>> = BTreeMap::new();
+    for topic in Topic::ALL {
+        let is_event = Topic::OF_EVENTS.contains(&topic);
+        let lines = wire::read(topic, streams.of(topic), settings);
+        let verdicts = admission::judge(topic, &lines, settings);
+        for (line, verdict) in lines.into_iter().zip(verdicts) {
+            let tick = if is_event { verdict.tick.max(FIRST_TICK) } else { REFERENCE_TICK };
+            let mut alone = Rejects::default();
+            match (verdict.cause, line) {
+                (Some(cause), line) => alone.line(cause, &line),
+                (None, Line { fact: Some(fact), .. }) if is_event => {
+                    let (tenant, provider) = (fact.tenant.clone(), fact.provider.clone());
+                    let key = (topic == Topic::Payments, tenant, provider, fact.key().to_owned());
+                    groups.entry(key).or_default().push((tick, fact));
+                }
+                (None, line) => rows.extend(line.fact),
+            }
+            // A line that fails alone fails from its first copy on, for ever.
+            for (name, cause) in named(&alone) {
+                all.entry(name).or_default().push(vec![(tick, Some(cause))]);
+            }
+        }
+    }
+    let rows = merged(rows.iter());
+    let mut of_rows = Rejects::default();
+    let references = References::new(&rows, &mut of_rows);
+    for (name, cause) in named(&of_rows) {
+        all.entry(name).or_default().push(vec![(REFERENCE_TICK, Some(cause))]);
+    }
+    for group in groups.values() {
+        for (name, course) in course(group, &references, settings) {
+            all.entry(name).or_default().push(course);
+        }
+    }
+    let mut laps = Laps::default();
+    for (name, courses) in &all {
+        walk(name, &together(courses), settings.tick_ms, delays_ms, &mut laps);
+    }
+    laps
+}
+
+/// When a record began to fail, failed for another cause, and failed no more.
+type Course = Vec<(i64, Option<String>)>;
+type Courses = BTreeMap<Name, Course>;
+
+/// Of several courses the first cause in the order of checks.
+fn together(courses: &[Course]) -> Course {
+    let ticks: BTreeSet<i64> = courses.iter().flatten().map(|(tick, _)| *tick).collect();
+    let mut course = Course::new();
+    for tick in ticks {
+        let at = |course: &Course| course.iter().rev().find(|(at, _)| *at <= tick)?.1.clone();
+        let order = |cause: &String| CAUSES.iter().position(|known| known == cause);
+        let cause = courses.iter().filter_map(at).min_by_key(order);
+        if course.last().map(|(_, last)| last) != Some(&cause) {
+            course.push((tick, cause));
+        }
+    }
+    course
+}
+
+/// Every cause, in the order of checks.
+const CAUSES: [Cause; 20] = [
+    "malformed",
+    "unknown_kind",
+    "unsupported_field",
+    "unknown_currency",
+    "bad_amount",
+    "stake_not_positive",
+    "clock_skew",
+    "past_horizon",
+    "unknown_game",
+    "unknown_account",
+    "outcome_without_wager",
+    "account_mismatch",
+    "game_mismatch",
+    "stake_mismatch",
+    "currency_mismatch",
+    "outcome_before_wager",
+    "cancel_after_settle",
+    "settle_after_cancel",
+    "conflicting_duplicate",
+    "outcome_missing",
+];
+
+/// How the records of one wager or payment fare.
+fn course(group: &[(i64, Fact)], references: &References<'_>, settings: &Settings) -> Courses {
+    let mut ticks: BTreeSet<i64> = group.iter().map(|(tick, _)| *tick).collect();
+    for due_ms in references.dues().chain([settings.result_due_ms]) {
+        ticks.extend(group.iter().map(|(_, fact)| up(fact.at_ms + due_ms, settings.tick_ms)));
+    }
+    let mut courses = Courses::new();
+    let mut before = BTreeMap::new();
+    for tick in ticks {
+        let facts = merged(group.iter().filter(|(at, _)| *at <= tick).map(|(_, fact)| fact));
+        let mut rejects = Rejects::default();
+        life::payments(&facts, references, &mut rejects);
+        life::wagers(&facts, references, &Settings { until: tick, ..settings.clone() }, &mut rejects);
+        let now = named(&rejects);
         for name in before.keys().chain(now.keys()).collect::<BTreeSet<_>>() {
             if before.get(name) != now.get(name) {
                 courses.entry(name.clone()).or_default().push((tick, now.get(name).cloned()));
@@ -47,45 +147,23 @@ pub fn laps(streams: &Streams, settings: &Settings, delays_ms: &[i64]) -> Laps {
         }
         before = now;
     }
-    let mut laps = Laps::default();
-    for (name, course) in &courses {
-        walk(name, course, settings.tick_ms, delays_ms, &mut laps);
-    }
-    laps
+    courses
 }
 
-/// Every tick at which a fault may begin, change or end.
-fn ticks(streams: &Streams, settings: &Settings) -> BTreeSet<i64> {
-    let mut ticks = BTreeSet::from([REFERENCE_TICK]);
-    let mut dues = BTreeSet::from([settings.result_due_ms]);
-    for line in wire::read(Topic::Games, &streams.games, settings) {
-        dues.extend(line.fact.iter().filter_map(|row| row.result_due_ms()));
-    }
-    for topic in Topic::OF_EVENTS {
-        let lines = wire::read(topic, streams.of(topic), settings);
-        for (line, verdict) in lines.iter().zip(admission::judge(topic, &lines, settings)) {
-            ticks.insert(verdict.tick.max(FIRST_TICK));
-            let since_ms = line.fact.iter().map(|fact| fact.at_ms);
-            ticks.extend(
-                since_ms.flat_map(|at_ms| dues.iter().map(move |due| up(at_ms + due, settings.tick_ms))),
-            );
+/// Equal copies are one.
+fn merged<'a>(facts: impl Iterator<Item = &'a Fact>) -> Vec<Fact> {
+    let mut merged: BTreeMap<(Topic, &str), Fact> = BTreeMap::new();
+    for fact in facts {
+        match merged.get_mut(&(fact.topic, &*fact.content)) {
+            Some(first) => first.merge(fact.clone()),
+            None => drop(merged.insert((fact.topic, &fact.content), fact.clone())),
         }
     }
-    ticks
+    merged.into_values().collect()
 }
 
-fn up(ms: i64, tick_ms: i64) -> i64 {
-    (ms + tick_ms - 1) / tick_ms * tick_ms
-}
-
-/// What fails at the end of a tick, and why.
-fn faults(streams: &Streams, settings: &Settings, tick: i64) -> BTreeMap<Name, String> {
-    let settings = Settings { until: tick, ..settings.clone() };
-    let mut rejects = Rejects::default();
-    let facts = admit(streams, &settings, &mut rejects, &mut Summary::default());
-    let references = References::new(&facts, &mut rejects);
-    life::payments(&facts, &references, &mut rejects);
-    life::wagers(&facts, &references, &settings, &mut rejects);
+/// What is rejected, by name, with its cause.
+fn named(rejects: &Rejects) -> BTreeMap<Name, String> {
     let text = |row: &Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
     let named = |row: Value| {
         let id = row["id"].as_str().map(str::to_owned);
@@ -94,6 +172,10 @@ fn faults(streams: &Streams, settings: &Settings, tick: i64) -> BTreeMap<Name, S
         (name, text(&row, "cause"))
     };
     rejects.rows().into_iter().map(named).collect()
+}
+
+fn up(ms: i64, tick_ms: i64) -> i64 {
+    (ms + tick_ms - 1) / tick_ms * tick_ms
 }
 
 /// One record: its fault changes at the ticks of `course`, and laps are due in between and afterwards.
