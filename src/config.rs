@@ -125,6 +125,8 @@ pub fn show(config: &Config, lang: Lang) -> String {
 
 #[cfg(test)]
 mod tests {
+    use gyre_domain::rules::Thresholds;
+
     use super::spelling::{DAY_MS, MINUTE_MS};
     use super::*;
 
@@ -167,6 +169,16 @@ mod tests {
             [anomalies.stake_spike]
             score_max = "5"
             wagers_min = 8
+            [anomalies.improbable_wins]
+            p_max = "0.00000025"
+            [anomalies.deposit_then_withdraw]
+            ratio_min = "0.75"
+            deposits_min = 0
+            [anomalies.structuring]
+            limit = 15_000
+            [anomalies.slow_drift]
+            slack = "0"
+            limit = "4"
             [currencies]
             XRP = 6
             GEM = 0
@@ -185,6 +197,14 @@ mod tests {
             velocity_wagers_max: 10,
             spike_score_max: 5_000,
             spike_wagers_min: 8,
+            thresholds: Thresholds {
+                wins_chance_max_e12: 250_000,
+                turnover_ratio_min: 750,
+                turnover_deposits_min: 0,
+                structuring_limit: 15_000,
+                drift_slack: 0,
+                drift_limit: 4_000,
+            },
             currencies: vec![("GEM".to_owned(), 0), ("XRP".to_owned(), 6)],
         };
         assert_eq!(config, Config { rules: want, postings: true });

@@ -107,6 +107,7 @@ fn settings(rules: &Rules, workers: usize, wanted: Wanted, keys: JobKey) -> Resu
         velocity_wagers_max: u32::try_from(rules.velocity_wagers_max).unwrap_or(u32::MAX),
         spike_score_max: rules.spike_score_max,
         spike_wagers_min: usize::try_from(rules.spike_wagers_min).unwrap_or(usize::MAX),
+        thresholds: rules.thresholds.clone(),
     })
 }
 

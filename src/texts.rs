@@ -126,8 +126,8 @@ texts! {
     NotWhole: "`{name}` is a whole number, not {found}", "`{name}`은(는) 정수이며 {found}이(가) 아닙니다";
     NotDecimal: "`{name}` is a decimal number in quotes, not {found}",
         "`{name}`은(는) 따옴표로 감싼 소수이며 {found}이(가) 아닙니다";
-    NotDecimalText: "`{name}` is a decimal number with at most 3 digits behind the point, not \"{found}\"",
-        "`{name}`은(는) 소수점 아래 3자리까지의 소수이며 \"{found}\"이(가) 아닙니다";
+    NotDecimalText: "`{name}` is a decimal number with at most {digits} digits behind the point, not \"{found}\"",
+        "`{name}`은(는) 소수점 아래 {digits}자리까지의 소수이며 \"{found}\"이(가) 아닙니다";
     NotFlag: "`{name}` is true or false, not {found}", "`{name}`은(는) true 또는 false이며 {found}이(가) 아닙니다";
     NotText: "`{name}` is text in quotes, not {found}", "`{name}`은(는) 따옴표로 감싼 문자열이며 {found}이(가) 아닙니다";
     OutOfRange: "`{name}` must be from {min} to {max}; it is {found}",
@@ -168,6 +168,12 @@ texts! {
     AboutVelocityMax: "more wagers in it are an anomaly", "창 안의 베팅이 이보다 많으면 이상";
     AboutSpikeScore: "a stake with a score above this is an anomaly", "베팅액 점수가 이보다 크면 이상";
     AboutSpikeMin: "earlier wagers needed before a stake is judged", "판정에 필요한 이전 베팅 수";
+    AboutWinsChance: "wins less likely than this among all players are an anomaly", "모든 플레이어 중 이보다 드문 당첨이면 이상";
+    AboutTurnoverRatio: "staked less of the deposits than this, a withdrawal is an anomaly", "출금 전 베팅액이 입금액의 이 비율보다 작으면 이상";
+    AboutTurnoverDeposits: "deposits (major units) from which on withdrawals are judged", "출금을 판정하기 시작하는 입금액 (주 단위)";
+    AboutStructuring: "a day's smaller payments above this (major units) are an anomaly", "이보다 작은 하루 입출금의 합이 이를 넘으면 이상 (주 단위)";
+    AboutDriftSlack: "how much of an hour's z does not count as drift", "편향으로 치지 않는 시간별 z의 크기";
+    AboutDriftLimit: "a game drifts where the rest adds up to more", "나머지의 누적합이 이보다 크면 편향";
     AboutCurrency: "digits of its minor unit", "소수 자릿수";
     AboutPostings: "write postings.jsonl too", "postings.jsonl도 기록";
 
@@ -232,6 +238,10 @@ texts! {
     KindPayoutAboveMaximum: "paid more than the game's maximum", "게임 최대 배당 초과 지급";
     KindBalanceMismatch: "the provider's balance is not ours", "공급자 잔액과 불일치";
     KindLateWager: "placed after the result was known", "결과가 알려진 뒤의 베팅";
+    KindImprobableWins: "a player wins more than chance gives", "우연으로 보기 어려운 당첨";
+    KindDepositThenWithdraw: "deposits withdrawn and hardly played", "거의 베팅하지 않은 입금의 출금";
+    KindStructuring: "a large payment in parts", "고액 입출금의 분할";
+    KindSlowDrift: "a game moves away from its RTP, hour by hour", "환수율이 시간에 따라 한쪽으로 치우침";
 
     // The command line.
     AfterHelp: "Examples:
@@ -423,6 +433,10 @@ pub fn kind(name: &str) -> Option<Key> {
         "payout_above_maximum" => Key::KindPayoutAboveMaximum,
         "balance_mismatch" => Key::KindBalanceMismatch,
         "late_wager" => Key::KindLateWager,
+        "improbable_wins" => Key::KindImprobableWins,
+        "deposit_then_withdraw" => Key::KindDepositThenWithdraw,
+        "structuring" => Key::KindStructuring,
+        "slow_drift" => Key::KindSlowDrift,
         _ => return None,
     })
 }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use gyre_domain::rules::Thresholds;
 use gyre_domain::time::GamingDays;
 use timely::dataflow::operators::{Enter, Leave};
 use timely::dataflow::{Scope, StreamVec};
@@ -51,6 +52,8 @@ pub struct Settings {
     pub spike_score_max: u32,
     /// How many wagers before it a stake is measured from.
     pub spike_wagers_min: usize,
+    /// From where on other figures are anomalies.
+    pub thresholds: Thresholds,
 }
 
 impl Settings {
@@ -93,7 +96,9 @@ pub fn build<'s>(batches: StreamVec<'s, Tick, Batch>, settings: &Settings) -> St
         aggregates::build(matched.plays.enter(region), settings).leave(scope)
     });
     let found = scope.region_named(Stage::Anomalies.name(), |region| {
-        anomalies::build(ledger.events.enter(region), &accounts, settings).leave(scope)
+        let inputs =
+            anomalies::Inputs { events: ledger.events.enter(region), wins: ledger.wins.enter(region) };
+        anomalies::build(inputs, &accounts, settings).leave(scope)
     });
     outputs::build(vec![sound.told, matched.told, ledger.told, rtp, found])
 }

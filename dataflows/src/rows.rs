@@ -319,11 +319,19 @@ pub enum AnomalyKind {
     BalanceMismatch,
     /// Placed after the result was known.
     LateWager,
+    /// A player won more than chance gives.
+    ImprobableWins,
+    /// Money came and went, and was hardly played with.
+    DepositThenWithdraw,
+    /// A large payment, in parts.
+    Structuring,
+    /// A game's payouts move away from its theory, hour by hour.
+    SlowDrift,
 }
 
 impl AnomalyKind {
     /// All kinds.
-    pub const ALL: [AnomalyKind; 8] = [
+    pub const ALL: [AnomalyKind; 12] = [
         AnomalyKind::Conflict,
         AnomalyKind::Velocity,
         AnomalyKind::StakeSpike,
@@ -332,6 +340,10 @@ impl AnomalyKind {
         AnomalyKind::PayoutAboveMaximum,
         AnomalyKind::BalanceMismatch,
         AnomalyKind::LateWager,
+        AnomalyKind::ImprobableWins,
+        AnomalyKind::DepositThenWithdraw,
+        AnomalyKind::Structuring,
+        AnomalyKind::SlowDrift,
     ];
 
     /// Its name in the contract.
@@ -345,6 +357,10 @@ impl AnomalyKind {
             AnomalyKind::PayoutAboveMaximum => "payout_above_maximum",
             AnomalyKind::BalanceMismatch => "balance_mismatch",
             AnomalyKind::LateWager => "late_wager",
+            AnomalyKind::ImprobableWins => "improbable_wins",
+            AnomalyKind::DepositThenWithdraw => "deposit_then_withdraw",
+            AnomalyKind::Structuring => "structuring",
+            AnomalyKind::SlowDrift => "slow_drift",
         }
     }
 
@@ -353,8 +369,13 @@ impl AnomalyKind {
             AnomalyKind::Conflict
             | AnomalyKind::PayoutAboveMaximum
             | AnomalyKind::BalanceMismatch
-            | AnomalyKind::LateWager => Severity::High,
-            AnomalyKind::Overdraft | AnomalyKind::RtpOutOfBand => Severity::Medium,
+            | AnomalyKind::LateWager
+            | AnomalyKind::ImprobableWins
+            | AnomalyKind::Structuring => Severity::High,
+            AnomalyKind::Overdraft
+            | AnomalyKind::RtpOutOfBand
+            | AnomalyKind::DepositThenWithdraw
+            | AnomalyKind::SlowDrift => Severity::Medium,
             AnomalyKind::Velocity | AnomalyKind::StakeSpike => Severity::Low,
         }
     }

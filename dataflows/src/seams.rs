@@ -2,6 +2,7 @@
 
 use gyre_domain::cause::Cause;
 use gyre_domain::currency::Currency;
+use gyre_domain::integrity::wins::Wins;
 use gyre_domain::money::Quantity;
 use gyre_domain::rtp::Plays;
 use serde::{Deserialize, Serialize};
@@ -66,12 +67,15 @@ pub struct LedgerBatch {
     pub postings: Vec<Posting>,
     /// System accounts, summed by tick: account, minor units, legs, tick.
     pub sums: Vec<(u128, i128, i64, Tick)>,
+    /// Changes of what players won, summed by account and tick.
+    pub wins: Vec<(u128, Wins, Tick)>,
 }
 
 impl LedgerBatch {
     /// Whether nothing is told.
     pub fn is_empty(&self) -> bool {
-        self.names.is_empty() && self.postings.is_empty() && self.sums.is_empty()
+        let Self { names, postings, sums, wins, .. } = self;
+        names.is_empty() && postings.is_empty() && sums.is_empty() && wins.is_empty()
     }
 }
 

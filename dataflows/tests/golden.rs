@@ -115,6 +115,17 @@ impl Case {
             "anomalies.velocity.wagers_max" => rules.velocity_wagers_max = number(),
             "anomalies.stake_spike.score_max" => rules.spike_score_max = milli(),
             "anomalies.stake_spike.wagers_min" => rules.spike_wagers_min = number(),
+            "anomalies.improbable_wins.p_max" => {
+                let trillionths = fraction(&text(), 12).unwrap_or_else(|| wrong("decimal"));
+                rules.thresholds.wins_chance_max_e12 = trillionths;
+            }
+            "anomalies.deposit_then_withdraw.ratio_min" => rules.thresholds.turnover_ratio_min = milli(),
+            "anomalies.deposit_then_withdraw.deposits_min" => {
+                rules.thresholds.turnover_deposits_min = number();
+            }
+            "anomalies.structuring.limit" => rules.thresholds.structuring_limit = number(),
+            "anomalies.slow_drift.slack" => rules.thresholds.drift_slack = milli(),
+            "anomalies.slow_drift.limit" => rules.thresholds.drift_limit = milli(),
             _ => match path.strip_prefix("currencies.") {
                 Some(code) => rules.currencies.push((code.to_owned(), number() as u8)),
                 None => wrong("setting"),
@@ -270,10 +281,13 @@ fn without_raw(row: &str) -> String {
 
 /// `"3.291"` as 3291.
 fn thousandths(text: &str) -> Option<u32> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits = format!("{fraction:0<3}");
-    (digits.len() == 3).then_some(())?;
-    Some(whole.parse::<u32>().ok()? * 1_000 + digits.parse::<u32>().ok()?)
+    fraction(text, 3).and_then(|thousandths| u32::try_from(thousandths).ok())
+}
+
+/// A decimal in units of its last digit, where it may have so many behind the point.
+fn fraction(text: &str, places: usize) -> Option<u64> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    (part.len() <= places).then(|| format!("{whole}{part:0<places$}").parse().ok())?
 }
 
 fn output(name: &Value) -> Output {
@@ -363,9 +377,11 @@ fn what_was_withdrawn_and_came_back_leaves_no_trace() {
 fn cases_are_numbered_named_and_told() {
     let cases = cases();
     assert!(cases.len() >= CASES_MIN, "{} cases stand, at least {CASES_MIN}", cases.len());
-    for (number, case) in (1..).zip(&cases) {
+    let mut numbers = BTreeSet::new();
+    for case in &cases {
         let (digits, name) = case.name.split_once('-').expect("NNNN-name");
-        assert_eq!(digits, format!("{number:04}"), "{}: cases are numbered from 1, without gaps", case.name);
+        let is_number = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        assert!(is_number && numbers.insert(digits), "{}: each case has a number of its own", case.name);
         assert!(!name.is_empty() && !case.title.is_empty(), "{}: a case has a name and a title", case.name);
         assert!(case.shows.ends_with('.'), "{}: a sentence says what it shows", case.name);
         let lines: usize = case.streams.iter().map(|(_, lines)| lines.len()).sum();
