@@ -52,6 +52,14 @@ pub const TICK_MS: RangeInclusive<u64> = 1..=HOUR_MS;
 /// # Errors
 /// Exit 2 with every fault of the file, or where there is no such file; exit 3 where it cannot be read.
 pub fn load(path: &Path) -> Result<Config> {
+    load_over(path, Config::default())
+}
+
+/// Reads the config at `path`; what it leaves out is as in `base`.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_over(path: &Path, base: Config) -> Result<Config> {
     let bytes = fs::read(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
             let what = Phrase::new(Key::ConfigMissing).with("path", path.display());
@@ -64,7 +72,7 @@ pub fn load(path: &Path) -> Result<Config> {
         let what = Phrase::new(Key::ConfigNotText).with("path", path.display()).with("byte", byte);
         Error::usage(Domain::Config, what).help(Key::ConfigNotTextHelp)
     })?;
-    parse(&path.display().to_string(), &text).map_err(Error::config)
+    parse_over(&path.display().to_string(), &text, base).map_err(Error::config)
 }
 
 /// Reads a config from `text`; `name` is what faults call it.
@@ -72,8 +80,12 @@ pub fn load(path: &Path) -> Result<Config> {
 /// # Errors
 /// All faults of the text, in its order.
 pub fn parse(name: &str, text: &str) -> Result<Config, Report> {
+    parse_over(name, text, Config::default())
+}
+
+fn parse_over(name: &str, text: &str, base: Config) -> Result<Config, Report> {
     let (root, errors) = DeTable::parse_recoverable(text);
-    let (config, mut findings) = walk(root.get_ref());
+    let (config, mut findings) = walk(root.get_ref(), base);
     // A line that is not TOML is parsed as well as can be; what else seems wrong with it is noise.
     let broken: Vec<usize> =
         errors.iter().filter_map(toml::de::Error::span).map(|span| line_of(text, span.start)).collect();

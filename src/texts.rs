@@ -156,6 +156,9 @@ texts! {
     ColumnValue: "value", "값";
     ColumnAbout: "meaning", "뜻";
     Changed: "was {text}", "기본값 {text}";
+    WhatIfBeyond: "{path} sets more than what is an anomaly", "{path}에 이상 징후 판정 외의 설정이 있습니다";
+    WhatIfBeyondHelp: "leave only [rtp] and [anomalies.*] in it: time, currencies and outputs are those of the run",
+        "[rtp]와 [anomalies.*]만 남기십시오. 시간, 통화, 출력은 실행의 설정을 따릅니다";
     AboutTick: "ticks are multiples of this", "틱의 간격";
     AboutHorizon: "later than this after its time, a record is past_horizon", "이보다 늦게 온 레코드는 past_horizon";
     AboutHorizonOpen: "how long an open wager is kept", "미결 베팅의 보관 기간";
@@ -188,6 +191,8 @@ texts! {
     SectionBooks: "What the books say", "장부";
     SectionRejects: "Set aside, and why", "거부와 사유";
     SectionAnomalies: "Anomalies", "이상 징후";
+    SectionWhatIf: "Under the other rules", "다른 규칙이라면";
+    RowWhatIf: "{flagged} more, {withdrawn} fewer, {changed} other", "추가 {flagged}, 해제 {withdrawn}, 변경 {changed}";
     SectionRun: "The run", "실행";
     RowDuplicates: "equal copies, counted once", "중복 (한 번만 계상)";
     RowBlankLines: "blank lines", "빈 줄";
@@ -281,6 +286,7 @@ Output, all at once at the very end, or not at all (an earlier run's files are r
   anomalies.jsonl      what a person should look at, with the figures that explain it
   postings.jsonl       every leg of every entry, with --postings
   *.changes.jsonl      {\"tick\":…,\"diff\":±1,\"row\":{…}} for each of them, with --changes
+  what_if.json         which anomalies would differ under other rules, with --what-if
   summary.json         the figures of the table shown at the end
 Rows are sorted by key as UTF-8 bytes. The same set of records gives the same bytes, whatever their order or --workers.",
         "입력 (DIR 안에 각각 일반 파일, .gz 또는 .zst; 한 줄에 JSON 객체 하나):
@@ -295,6 +301,7 @@ Rows are sorted by key as UTF-8 bytes. The same set of records gives the same by
   anomalies.jsonl      사람이 살펴볼 이상 징후와 그 근거 수치
   postings.jsonl       모든 분개 (--postings)
   *.changes.jsonl      각 출력의 {\"tick\":…,\"diff\":±1,\"row\":{…}} 변경 내역 (--changes)
+  what_if.json         다른 규칙이라면 달라질 이상 징후 (--what-if)
   summary.json         마지막에 보이는 표의 수치
 행은 키의 UTF-8 바이트 순으로 정렬됩니다. 같은 레코드 집합이면 순서나 --workers와 상관없이 결과가 같습니다.";
     AfterGenerate: "Writes wagers.jsonl, outcomes.jsonl, payments.jsonl, games.jsonl and accounts.jsonl. The same flags and seed give
@@ -320,6 +327,7 @@ pub const HELP_KO: &[(&str, &str, &str)] = &[
     ("replay", "config", "설정 파일 (TOML); 없으면 DIR/gyre.toml, 그것도 없으면 기본값"),
     ("replay", "tick_ms", "틱 간격(밀리초), 설정의 time.tick_ms보다 우선"),
     ("replay", "postings", "postings.jsonl도 기록, 설정의 outputs.postings와 같음"),
+    ("replay", "what_if", "FILE의 [rtp], [anomalies.*] 설정이라면 달라질 이상 징후를 what_if.json에 기록"),
     ("generate", "", "시험용 레코드를 만들기 (시드에 따라 항상 같음)"),
     (
         "generate",

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use gyre_domain::rules::Thresholds;
 use gyre_domain::time::GamingDays;
+use timely::dataflow::operators::core::Concatenate;
 use timely::dataflow::operators::{Enter, Leave};
 use timely::dataflow::{Scope, StreamVec};
 
@@ -80,6 +81,15 @@ impl Settings {
 /// Builds the pipeline over batches of records. What a failed record needs to be judged again will leave matching and
 /// come back in front of it.
 pub fn build<'s>(batches: StreamVec<'s, Tick, Batch>, settings: &Settings) -> StreamVec<'s, Tick, Reading> {
+    build_beside(batches, settings, None).0
+}
+
+/// The same, and what would be told of games' and players' figures beside it, were those judged by `other` settings.
+pub fn build_beside<'s>(
+    batches: StreamVec<'s, Tick, Batch>,
+    settings: &Settings,
+    other: Option<&Settings>,
+) -> (StreamVec<'s, Tick, Reading>, Option<StreamVec<'s, Tick, Reading>>) {
     let scope: Scope<'s, Tick> = batches.scope();
     let accounts = Rc::new(RefCell::new(Names::default()));
 
@@ -92,6 +102,19 @@ pub fn build<'s>(batches: StreamVec<'s, Tick, Batch>, settings: &Settings) -> St
     let ledger = scope.region_named(Stage::Ledger.name(), |region| {
         ledger::build(matched.ledger.enter(region), &accounts, settings).leave(scope)
     });
+    let others = other.map(|other| {
+        let rtp = scope.region_named("aggregates under other rules", |region| {
+            aggregates::build(matched.plays.clone().enter(region), other).leave(scope)
+        });
+        let found = scope.region_named("anomalies under other rules", |region| {
+            let inputs = anomalies::Inputs {
+                events: ledger.events.clone().enter(region),
+                wins: ledger.wins.clone().enter(region),
+            };
+            anomalies::build(inputs, &accounts, other).leave(scope)
+        });
+        scope.concatenate([rtp, found])
+    });
     let rtp = scope.region_named(Stage::Aggregates.name(), |region| {
         aggregates::build(matched.plays.enter(region), settings).leave(scope)
     });
@@ -100,5 +123,5 @@ pub fn build<'s>(batches: StreamVec<'s, Tick, Batch>, settings: &Settings) -> St
             anomalies::Inputs { events: ledger.events.enter(region), wins: ledger.wins.enter(region) };
         anomalies::build(inputs, &accounts, settings).leave(scope)
     });
-    outputs::build(vec![sound.told, matched.told, ledger.told, rtp, found])
+    (outputs::build(vec![sound.told, matched.told, ledger.told, rtp, found]), others)
 }

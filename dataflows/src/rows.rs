@@ -346,6 +346,11 @@ impl AnomalyKind {
         AnomalyKind::SlowDrift,
     ];
 
+    /// Whether a rule says from where on it is one; the others are wrong under any rules.
+    pub fn has_rule(self) -> bool {
+        !matches!(self, AnomalyKind::Conflict | AnomalyKind::PayoutAboveMaximum | AnomalyKind::LateWager)
+    }
+
     /// Its name in the contract.
     pub fn name(self) -> &'static str {
         match self {

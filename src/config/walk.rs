@@ -12,9 +12,9 @@ use super::spelling::{MILLI, PICO, decimal, nearest, read_decimal, read_span, sp
 use super::{Config, Finding};
 use crate::texts::{Key, Phrase};
 
-/// What the tables below `root` set, and every fault found on the way, in no order.
-pub(super) fn walk(root: &DeTable<'_>) -> (Config, Vec<Finding>) {
-    let mut walk = Walk::default();
+/// What the tables below `root` set upon `base`, and every fault found on the way, in no order.
+pub(super) fn walk(root: &DeTable<'_>, base: Config) -> (Config, Vec<Finding>) {
+    let mut walk = Walk { config: base, ..Walk::default() };
     walk.table(root, "");
     walk.check_horizons();
     (walk.config, walk.findings)
