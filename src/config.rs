@@ -167,6 +167,7 @@ mod tests {
         let text = r#"
             outputs = { postings = true }
             rtp.band_z = "2.58"
+            recollect = { enabled = false, delays_ms = [500, 0x7d0] }
             [time]
             tick_ms = 1_000
             horizon_ms = 0x5265c00
@@ -203,6 +204,8 @@ mod tests {
             skew_ms_max: 0,
             gap_ms_max: MINUTE_MS,
             result_due_ms: 1,
+            recollect: false,
+            lap_delays_ms: vec![500, 2_000],
             gaming_day_zone: "Asia/Seoul".to_owned(),
             rtp_band_z: 2_580,
             velocity_window_ms: 2 * MINUTE_MS,
@@ -279,6 +282,10 @@ mod tests {
             "[rtp]\nband_z = \"1.2345\"",
             "[rtp]\nband_z = inf",
             "[outputs]\npostings = 1",
+            "[recollect]\ndelays_ms = 1000",
+            "[recollect]\ndelays_ms = [0]",
+            "[recollect]\ndelays_ms = [\"1 s\"]",
+            "[recollect]\ndelays_ms = [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]",
             "[time]\ngaming_day_zone = 9",
             "a",
             "=",

@@ -9,6 +9,7 @@ use gyre_dataflows::batch::Batch;
 use gyre_dataflows::decode::Decoder;
 use gyre_dataflows::graph::{self, Settings};
 use gyre_dataflows::keys::JobKey;
+use gyre_dataflows::recollect::Laps;
 use gyre_dataflows::rows::records::Places;
 use gyre_dataflows::rows::{AnomalyKind, Output, Rows, Wanted};
 use gyre_dataflows::seams::{Counts, Reading};
@@ -29,10 +30,12 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::lines;
 use crate::progress::Progress;
-use crate::sequencer::{Counted, Next, Sequencer};
+use crate::sequencer::{Counted, Next, Pace, Sequencer};
 use crate::sink::{ChangeLog, FinalFile, OutputFolder, RunWriter};
 use crate::summary::Summary;
 use crate::what_if::{self, Side, WhatIf};
+
+mod provider;
 
 /// How long an idle worker sleeps at most.
 const PARK: Duration = Duration::from_micros(500);
@@ -47,11 +50,19 @@ pub fn run(args: &ReplayArgs, config: &Config, session: &Session) -> Result<Summ
     let workers = args.workers();
     let rules = &config.rules;
     let wanted = Wanted { changes: args.changes, postings: config.postings };
-    let settings = settings(rules, workers, wanted, random_key()?)?;
+    let mut settings = settings(rules, workers, wanted, random_key()?)?;
     let others = args.what_if.as_deref().map(|path| what_if::rules(path, config)).transpose()?;
     let other = others.map(|others| other_settings(&others, &settings)).transpose()?;
     let decoder = Decoder { currencies: Arc::new(currencies(rules)?), keys: settings.keys, workers };
-    let (sequencer, meters) = Sequencer::open(&inputs, decoder, rules.clone(), args.changes)?;
+    if settings.laps.is_some() {
+        settings.provider = provider::read(&args.input, decoder.clone(), rules)?.map(Arc::new);
+    }
+    let pace = match (args.changes, settings.exact_tick_ms) {
+        (true, _) => Pace::EveryChange,
+        (false, Some(_)) => Pace::EveryTick,
+        (false, None) => Pace::Coarse,
+    };
+    let (sequencer, meters) = Sequencer::open(&inputs, decoder, rules.clone(), pace)?;
     let folder = session.open_output(&args.output())?;
     let progress = Progress::start(meters, session.lang);
     let job = Arc::new(Job {
@@ -105,7 +116,8 @@ fn settings(rules: &Rules, workers: usize, wanted: Wanted, keys: JobKey) -> Resu
         wanted,
         places: Places::Files,
         rest_at_end: true,
-        exact_tick_ms: wanted.changes.then_some(rules.tick_ms),
+        // Laps are counted by ticks; without them, and unless changes are read, any tick comes to the same books.
+        exact_tick_ms: (wanted.changes || rules.recollect).then_some(rules.tick_ms),
         horizon_ms: rules.horizon_ms,
         horizon_open_ms: rules.horizon_open_ms,
         skew_ms_max: rules.skew_ms_max,
@@ -117,6 +129,8 @@ fn settings(rules: &Rules, workers: usize, wanted: Wanted, keys: JobKey) -> Resu
         spike_score_max: rules.spike_score_max,
         spike_wagers_min: usize::try_from(rules.spike_wagers_min).unwrap_or(usize::MAX),
         thresholds: rules.thresholds.clone(),
+        laps: rules.recollect.then(|| Laps::new(&rules.lap_delays_ms, rules.tick_ms)),
+        provider: None,
     })
 }
 
@@ -384,6 +398,16 @@ fn summarise(counted: &Counted, counts: &Counts) -> Summary {
         blank_lines: counted.blank,
         first_tick: counted.ticks.map(|(first, _)| first),
         last_tick: counted.ticks.map(|(_, last)| last),
+        recovered: (0..)
+            .zip(counts.recovered)
+            .filter(|(_, number)| *number != 0)
+            .map(|(attempt, number)| (attempt, count(number)))
+            .collect(),
+        quarantined: count(counts.quarantined),
+        requested: count(counts.requested),
+        same_fault: count(counts.same_fault),
+        other_fault: count(counts.other_fault),
+        recollected: count(counts.recollected),
         ..Summary::default()
     }
 }

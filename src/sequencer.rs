@@ -27,10 +27,21 @@ use crate::lines::{Block, BlockReader, Input, Meter};
 
 /// Lines of a step, about: many enough to work in one go, few enough to stay in memory's nearer parts.
 const STEP_LINES: usize = 96_000;
-/// The same where every tick is told: changes are many times their records and wait for their step to end.
-const STEP_LINES_EXACT: usize = 12_000;
+/// The same where every change is told: changes are many times their records and wait for their step to end.
+const STEP_LINES_OF_CHANGES: usize = 12_000;
 /// Blocks of a file that may be decoded ahead of what was taken from it.
 const AHEAD: usize = 4;
+
+/// How finely a replay goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pace {
+    /// Every step is one tick.
+    Coarse,
+    /// Every tick is worked on its own, many in a step.
+    EveryTick,
+    /// The same, and every change is told.
+    EveryChange,
+}
 
 /// Batches for a worker, and the tick before which it has then got everything.
 pub struct Step {
@@ -69,8 +80,7 @@ pub struct Counted {
 pub struct Sequencer {
     decoder: Decoder,
     rules: Rules,
-    /// Ticks are exact; otherwise each step is one.
-    exact: bool,
+    pace: Pace,
     files: Vec<FileReader>,
     state: Mutex<State>,
 }
@@ -127,7 +137,7 @@ impl Sequencer {
     ///
     /// # Errors
     /// Exit 3 where a file cannot be opened.
-    pub fn open(inputs: &[Input], decoder: Decoder, rules: Rules, exact: bool) -> Result<(Self, Vec<Meter>)> {
+    pub fn open(inputs: &[Input], decoder: Decoder, rules: Rules, pace: Pace) -> Result<(Self, Vec<Meter>)> {
         let mut files = Vec::new();
         let mut meters = Vec::new();
         for input in inputs {
@@ -146,7 +156,7 @@ impl Sequencer {
             ended: false,
             error: None,
         };
-        Ok((Self { decoder, rules, exact, files, state: Mutex::new(state) }, meters))
+        Ok((Self { decoder, rules, pace, files, state: Mutex::new(state) }, meters))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -280,7 +290,7 @@ impl Sequencer {
                 return;
             };
             // A step may end where the clock has moved since the last one; it must when it grows too large.
-            let enough = if self.exact { STEP_LINES_EXACT } else { STEP_LINES };
+            let enough = if self.pace == Pace::EveryChange { STEP_LINES_OF_CHANGES } else { STEP_LINES };
             let is_full = state.lines >= enough && tick > state.complete_before;
             if is_full || state.lines >= 16 * STEP_LINES {
                 self.close_step(state, tick);
@@ -309,7 +319,7 @@ impl Sequencer {
         let complete_before = complete_before.max(state.complete_before + 1);
         for worker in 0..state.inboxes.len() {
             let mut batches = std::mem::take(&mut state.gathered[worker]);
-            if !self.exact {
+            if self.pace == Pace::Coarse {
                 for batch in &mut batches {
                     batch.coarse = Some(complete_before - 1);
                 }

@@ -37,6 +37,18 @@ pub struct Summary {
     pub cancelled: u64,
     /// Cancels that wait for their wager.
     pub tombstones: u64,
+    /// Failed records that mended, by how often they had entered again before.
+    pub recovered: BTreeMap<u64, u64>,
+    /// Rows of `quarantine`.
+    pub quarantined: u64,
+    /// Laps that asked the provider, whatever became of them.
+    pub requested: u64,
+    /// Laps whose verdict was the one before.
+    pub same_fault: u64,
+    /// Verdicts that named another cause than the one before.
+    pub other_fault: u64,
+    /// Records that the provider of a replay sent again.
+    pub recollected: u64,
     /// Credits less debits per currency, as exact text: always `"0"`.
     pub imbalance: BTreeMap<String, String>,
     /// Fields that are not known, by name, with how often they were there.
@@ -92,6 +104,7 @@ impl Summary {
         rows.named(Key::SectionRejects, &self.rejects, texts::cause);
         rows.named(Key::SectionAnomalies, &self.anomalies, texts::kind);
         self.what_if.iter().for_each(|differences| rows.differences(differences));
+        self.again(&mut rows);
         self.run(&mut rows);
         let place = Phrase::new(Key::WrittenTo).with("path", folder.display()).say(lang);
         format!("{}{place}\n", rows.table.render())
@@ -128,6 +141,23 @@ impl Summary {
             let name = Phrase::new(Key::RowImbalance).with("currency", currency).say(rows.lang);
             rows.table.row([name, imbalance.clone(), rows.say(verdict)]);
         }
+    }
+
+    fn again(&self, rows: &mut Rows) {
+        if self.recovered.is_empty() && self.quarantined == 0 && self.requested == 0 {
+            return;
+        }
+        rows.section(Key::SectionAgain);
+        for (attempt, records) in &self.recovered {
+            let name = match attempt {
+                0 => rows.say(Key::RowRecoveredAtOnce),
+                attempt => Phrase::new(Key::RowRecovered).with("attempt", attempt).say(rows.lang),
+            };
+            rows.count(name, *records);
+        }
+        rows.count_if(Key::RowQuarantined, self.quarantined);
+        rows.count_if(Key::RowRequested, self.requested);
+        rows.count_if(Key::RowRecollected, self.recollected);
     }
 
     fn run(&self, rows: &mut Rows) {

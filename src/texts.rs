@@ -130,6 +130,8 @@ texts! {
         "`{name}`은(는) 소수점 아래 {digits}자리까지의 소수이며 \"{found}\"이(가) 아닙니다";
     NotFlag: "`{name}` is true or false, not {found}", "`{name}`은(는) true 또는 false이며 {found}이(가) 아닙니다";
     NotText: "`{name}` is text in quotes, not {found}", "`{name}`은(는) 따옴표로 감싼 문자열이며 {found}이(가) 아닙니다";
+    NotList: "`{name}` is a list of times in brackets, not {found}", "`{name}`은(는) 대괄호로 감싼 시간 목록이며 {found}이(가) 아닙니다";
+    TooMany: "`{name}` takes at most {max} times", "`{name}`에는 최대 {max}개까지 쓸 수 있습니다";
     OutOfRange: "`{name}` must be from {min} to {max}; it is {found}",
         "`{name}`은(는) {min}에서 {max} 사이여야 하나 {found}입니다";
     NotMultiple: "`{name}` must be a multiple of {step}; it is {found}",
@@ -166,6 +168,8 @@ texts! {
     AboutGap: "a jump of receipts beyond this is clock_skew", "수신 시각이 이보다 크게 뛰면 clock_skew";
     AboutResultDue: "when a result is due, unless its game says", "결과 기한 (게임별 값이 없을 때)";
     AboutZone: "whose midnights cut the days of the RTP", "환수율 일자를 나누는 시간대";
+    AboutRecollect: "failed records enter again until mended or quarantined", "실패한 레코드를 복구 또는 격리될 때까지 재수집";
+    AboutDelays: "how long after its last verdict each lap of a failed record is due", "직전 판정 뒤 다음 재수집까지의 시간";
     AboutBand: "an RTP is in its band while |z| is not above this", "환수율 정상 범위의 |z| 상한";
     AboutVelocityWindow: "the sliding window in which wagers are counted", "베팅 횟수를 세는 시간 창";
     AboutVelocityMax: "more wagers in it are an anomaly", "창 안의 베팅이 이보다 많으면 이상";
@@ -193,6 +197,12 @@ texts! {
     SectionAnomalies: "Anomalies", "이상 징후";
     SectionWhatIf: "Under the other rules", "다른 규칙이라면";
     RowWhatIf: "{flagged} more, {withdrawn} fewer, {changed} other", "추가 {flagged}, 해제 {withdrawn}, 변경 {changed}";
+    SectionAgain: "Entered again", "재수집";
+    RowRecoveredAtOnce: "mended before they were asked for", "요청 전에 복구";
+    RowRecovered: "mended after attempt {attempt}", "{attempt}차 요청 뒤 복구";
+    RowQuarantined: "in quarantine", "격리";
+    RowRequested: "requests to the provider", "공급사 재수집 요청";
+    RowRecollected: "records sent again by the provider", "공급사가 다시 보낸 레코드";
     SectionRun: "The run", "실행";
     RowDuplicates: "equal copies, counted once", "중복 (한 번만 계상)";
     RowBlankLines: "blank lines", "빈 줄";

@@ -22,7 +22,7 @@ use timely::dataflow::operators::core::Concatenate;
 use crate::Tick;
 use crate::graph::Settings;
 use crate::names::Names;
-use crate::ops::timeline_by_key::{Change, Dirty, MINUTE_MS, Reads, Run, Timeline, Watch, timeline_by_key};
+use crate::ops::timeline_by_key::{Changes, Dirty, MINUTE_MS, Reads, Run, Timeline, Watch, timeline_by_key};
 use crate::rows::{AnomalyKind, Output};
 use crate::seams::Reading;
 
@@ -32,7 +32,7 @@ mod wins;
 /// What the stage takes, of the accounts that this worker owns, by number.
 pub struct Inputs<'s> {
     /// What happened to them.
-    pub events: StreamVec<'s, Tick, Change>,
+    pub events: StreamVec<'s, Tick, Rc<Changes>>,
     /// Changes of what they won.
     pub wins: StreamVec<'s, Tick, (u32, Wins, Tick)>,
 }

@@ -34,6 +34,8 @@ pub enum Kind {
     Game,
     /// An accounts row.
     Account,
+    /// A failed record enters again: `account` is its fault.
+    Lap,
 }
 
 /// The fixed part of a record: all that most records need to be worked.
@@ -91,8 +93,18 @@ impl Head {
     }
 }
 
+/// A lap of a failed record, on its way to where the record is kept.
+pub struct Lap {
+    /// Under which it is kept.
+    pub key: u128,
+    /// The fault.
+    pub fault: u128,
+    /// The tick at which it is judged again.
+    pub due: Tick,
+}
+
 /// A record that fails a check on itself.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Unsound {
     /// The identity of its reject row.
     pub key: u128,
@@ -115,6 +127,8 @@ pub struct Unsound {
     /// Its bytes.
     pub raw: Vec<u8>,
     pub(crate) line: u16,
+    /// It came before, and enters again: only key and tick are said.
+    pub(crate) enters_again: bool,
 }
 
 /// The records of a block that one worker owns.
@@ -144,6 +158,42 @@ impl Batch {
             lines,
             unsound: Vec::new(),
         }
+    }
+
+    /// A batch that one lap opens.
+    pub fn of_lap(worker: u32, topic: Topic, lap: &Lap, is_unsound: bool) -> Self {
+        let mut batch = Self {
+            worker,
+            topic: topic as u8,
+            coarse: None,
+            heads: Vec::new(),
+            bytes: Vec::new(),
+            lines: Arc::default(),
+            unsound: Vec::new(),
+        };
+        batch.push_lap(lap, is_unsound);
+        batch
+    }
+
+    /// Adds a lap to others.
+    pub fn push_lap(&mut self, lap: &Lap, is_unsound: bool) {
+        if is_unsound {
+            let (key, admitted) = (lap.key, lap.due);
+            self.unsound.push(Unsound { key, admitted, enters_again: true, ..Unsound::default() });
+        } else {
+            let (key, account, admitted) = (lap.key, lap.fault, lap.due);
+            self.heads.push(Head { key, account, admitted, ..Head::blank(Kind::Lap) });
+        }
+    }
+
+    /// Whether a lap may join: a batch holds laps of one worker's records of one topic, in order of tick.
+    pub fn takes_lap(&self, worker: u32, topic: Topic, lap: &Lap, is_unsound: bool) -> bool {
+        let is_kind = |head: &Head| head.kind == Kind::Lap && !is_unsound && head.admitted <= lap.due;
+        let is_again = |unsound: &Unsound| unsound.enters_again && is_unsound && unsound.admitted <= lap.due;
+        self.worker == worker
+            && self.topic() == topic
+            && self.heads.last().is_none_or(is_kind)
+            && self.unsound.last().is_none_or(is_again)
     }
 
     /// What the records are about.
@@ -234,6 +284,11 @@ impl Updates for Batch {
     fn admitted(&self, at: usize) -> Tick {
         self.heads[at].admitted
     }
+
+    #[inline]
+    fn only_wakes(&self, at: usize) -> bool {
+        self.heads[at].kind == Kind::Lap
+    }
 }
 
 /// Rejects of a block that one worker owns.
@@ -265,6 +320,10 @@ impl Updates for UnsoundBatch {
     fn admitted(&self, at: usize) -> Tick {
         self.records[at].admitted
     }
+
+    fn only_wakes(&self, at: usize) -> bool {
+        self.records[at].enters_again
+    }
 }
 
 impl Batch {
@@ -277,6 +336,7 @@ impl Batch {
             Kind::Payment => Record::Payment(packed.payment()),
             Kind::Game => Record::Game(packed.game()),
             Kind::Account => Record::Account(packed.account()),
+            Kind::Lap => unreachable!("laps are not lines"),
         };
         let mut content = Vec::new();
         record.canonical(&mut content);
@@ -292,6 +352,7 @@ impl Batch {
             position: packed.position(),
             raw: self.raw(at).to_vec(),
             line: head.line,
+            enters_again: false,
         }
     }
 }

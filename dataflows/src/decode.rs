@@ -176,6 +176,7 @@ impl Decoder {
             position: place.position,
             raw: raw.to_vec(),
             line: place.line,
+            enters_again: false,
         };
         self.push_unsound(unsound, batches);
     }

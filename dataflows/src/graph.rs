@@ -2,21 +2,26 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use gyre_domain::rules::Thresholds;
 use gyre_domain::time::GamingDays;
 use timely::dataflow::operators::core::Concatenate;
-use timely::dataflow::operators::{Enter, Leave};
+use timely::dataflow::operators::core::feedback::Handle;
+use timely::dataflow::operators::{ConnectLoop, Enter, Feedback, Leave};
 use timely::dataflow::{Scope, StreamVec};
 
 use crate::batch::Batch;
+use crate::faults::FaultTeller;
 use crate::keys::JobKey;
 use crate::names::Names;
 use crate::ops::fold_by_key::Pace;
+use crate::recollect::Laps;
+use crate::recollect::provider::Provider;
 use crate::rows::Wanted;
 use crate::rows::records::Places;
 use crate::seams::Reading;
-use crate::{Stage, Tick, aggregates, anomalies, ledger, matching, outputs, validate};
+use crate::{Stage, Tick, aggregates, anomalies, ledger, matching, outputs, recollect, validate};
 
 /// What the stages go by.
 #[derive(Clone)]
@@ -55,6 +60,10 @@ pub struct Settings {
     pub spike_wagers_min: usize,
     /// From where on other figures are anomalies.
     pub thresholds: Thresholds,
+    /// When failed records enter again; `None` leaves the loop out. It needs exact ticks.
+    pub laps: Option<Laps>,
+    /// Who answers requests for failed records, in a replay.
+    pub provider: Option<Arc<Provider>>,
 }
 
 impl Settings {
@@ -72,14 +81,19 @@ impl Settings {
         latest_ms + if is_open { self.horizon_ms.max(self.horizon_open_ms) } else { self.horizon_ms }
     }
 
+    /// Tells faults, where anybody asks.
+    pub fn fault_teller(&self) -> FaultTeller {
+        FaultTeller::new(self.keys, self.workers, self.laps.as_ref().map(|laps| laps.delays_ms.len()))
+    }
+
     /// The rows that stand at rest.
     pub fn wanted_at_rest(&self) -> Wanted {
         Wanted { changes: true, ..self.wanted }
     }
 }
 
-/// Builds the pipeline over batches of records. What a failed record needs to be judged again will leave matching and
-/// come back in front of it.
+/// Builds the pipeline over batches of records. What a failed record needs to be judged again leaves at the end of the
+/// loop and comes back in front of validate, later by the loop's delay.
 pub fn build<'s>(batches: StreamVec<'s, Tick, Batch>, settings: &Settings) -> StreamVec<'s, Tick, Reading> {
     build_beside(batches, settings, None).0
 }
@@ -91,6 +105,7 @@ pub fn build_beside<'s>(
     other: Option<&Settings>,
 ) -> (StreamVec<'s, Tick, Reading>, Option<StreamVec<'s, Tick, Reading>>) {
     let scope: Scope<'s, Tick> = batches.scope();
+    let (again, batches) = open_loop(scope, batches, settings);
     let accounts = Rc::new(RefCell::new(Names::default()));
 
     let sound = scope.region_named(Stage::Validate.name(), |region| {
@@ -123,5 +138,29 @@ pub fn build_beside<'s>(
             anomalies::Inputs { events: ledger.events.enter(region), wins: ledger.wins.enter(region) };
         anomalies::build(inputs, &accounts, settings).leave(scope)
     });
-    (outputs::build(vec![sound.told, matched.told, ledger.told, rtp, found]), others)
+    let faults = scope.concatenate([sound.faults, matched.faults]);
+    let recollected = settings.laps.as_ref().map(|laps| {
+        scope.region_named(Stage::Recollect.name(), |region| {
+            recollect::build(faults.enter(region), laps, settings).leave(scope)
+        })
+    });
+    let mut told = vec![sound.told, matched.told, ledger.told, rtp, found];
+    if let (Some(recollected), Some(again)) = (recollected, again) {
+        recollected.entering.connect_loop(again);
+        told.push(recollected.told);
+    }
+    (outputs::build(told), others)
+}
+
+/// The end of the loop, to be connected, and its beginning, where what comes around joins what comes in.
+type Opened<'s> = (Option<Handle<'s, Tick, Vec<Batch>>>, StreamVec<'s, Tick, Batch>);
+
+fn open_loop<'s>(
+    scope: Scope<'s, Tick>,
+    batches: StreamVec<'s, Tick, Batch>,
+    settings: &Settings,
+) -> Opened<'s> {
+    let Some(laps) = &settings.laps else { return (None, batches) };
+    let (again, entering) = scope.feedback(laps.loop_ms);
+    (Some(again), scope.concatenate([batches, entering]))
 }

@@ -23,15 +23,15 @@ use crate::Tick;
 use crate::graph::Settings;
 use crate::names::Names;
 use crate::ops::fan_out::fan_out;
-use crate::ops::sum_by_key::{Sum, Teller, sum_by_key};
-use crate::ops::timeline_by_key::Change;
+use crate::ops::sum_by_key::{Addends, Sum, Teller, sum_by_key};
+use crate::ops::timeline_by_key::Changes;
 use crate::rows::{Object, Output};
-use crate::seams::{LedgerBatch, Reading};
+use crate::seams::{LedgerBatch, Name, Reading};
 
 /// What the stage gives.
 pub struct Outputs<'s> {
     /// Events of players' accounts, by the number under which their worker knows them.
-    pub events: StreamVec<'s, Tick, Change>,
+    pub events: StreamVec<'s, Tick, Rc<Changes>>,
     /// Changes of what players won, by the same numbers.
     pub wins: StreamVec<'s, Tick, (u32, Wins, Tick)>,
     /// Balances.
@@ -56,42 +56,31 @@ pub fn build<'s>(
     settings: &Settings,
 ) -> Outputs<'s> {
     let batches = exchange(batches);
-    let directory = Rc::clone(names);
+    let addresses = Rc::new(RefCell::new(Addresses { names: Rc::clone(names), numbers: Vec::new() }));
+    let learned = Rc::clone(&addresses);
     let (batches, wins) =
         fan_out(batches, "learn names of accounts", move |mut batch: LedgerBatch, parts| {
-            let mut names = directory.borrow_mut();
-            names.learn(std::mem::take(&mut batch.names));
+            let mut addresses = learned.borrow_mut();
+            addresses.learn(batch.teller, std::mem::take(&mut batch.names));
+            let numbers = addresses.of(batch.teller);
             let wins = batch.wins.drain(..);
-            parts.second.extend(wins.map(|(account, wins, tick)| (names.number(account), wins, tick)));
+            parts.second.extend(wins.map(|(account, wins, tick)| (numbers[account as usize], wins, tick)));
             parts.first.push(batch);
         });
-    let directory = Rc::clone(names);
     let (addends, events) =
         fan_out(batches, "address postings by account", move |batch: LedgerBatch, parts| {
-            let mut names = directory.borrow_mut();
+            let addresses = addresses.borrow();
+            let numbers = addresses.of(batch.teller);
             for (account, minor, legs, tick) in batch.sums {
-                parts.first.push((names.number(account), Balance { minor, legs }, tick));
+                parts.first.push(Addend::System(numbers[account as usize], Balance { minor, legs }, tick));
             }
-            parts.first.reserve(batch.postings.len());
-            parts.second.reserve(batch.postings.len());
-            for (at, posting) in batch.postings.iter().enumerate() {
-                if let Some(ahead) = batch.postings.get(at + 16) {
-                    names.prefetch(ahead.account);
+            for mut changes in batch.changes {
+                for change in changes.events_mut() {
+                    change.account = numbers[change.account as usize];
                 }
-                let account = names.number(posting.account);
-                if posting.legs != 0 {
-                    let minor = i128::from(posting.event.amount) * i128::from(posting.diff);
-                    let balance = Balance { minor, legs: i64::from(posting.legs) * i64::from(posting.diff) };
-                    parts.first.push((account, balance, posting.tick));
-                }
-                let change = Change {
-                    account,
-                    event: posting.event,
-                    claim: posting.claim,
-                    diff: posting.diff,
-                    tick: posting.tick,
-                };
-                parts.second.push(change);
+                let changes = Rc::new(changes);
+                parts.first.push(Addend::Players(Rc::clone(&changes)));
+                parts.second.push(changes);
             }
         });
     let teller = Balances { names: Rc::clone(names), settings: settings.clone() };
@@ -110,6 +99,67 @@ fn exchange(batches: StreamVec<'_, Tick, LedgerBatch>) -> StreamVec<'_, Tick, Le
             }
         },
     )
+}
+
+/// What the tellers' numbers of accounts are here.
+struct Addresses {
+    names: Rc<RefCell<Names>>,
+    /// By teller, by its number of the account.
+    numbers: Vec<Vec<u32>>,
+}
+
+impl Addresses {
+    fn learn(&mut self, teller: u32, new: Vec<Name>) {
+        let teller = teller as usize;
+        if self.numbers.len() <= teller {
+            self.numbers.resize_with(teller + 1, Vec::new);
+        }
+        let (mut names, numbers) = (self.names.borrow_mut(), &mut self.numbers[teller]);
+        for name in &new {
+            let number = name.number as usize;
+            if numbers.len() <= number {
+                // Accounts of other owners leave gaps.
+                numbers.resize(number + 1, u32::MAX);
+            }
+            numbers[number] = names.number(name.key);
+        }
+        names.learn(new);
+    }
+
+    fn of(&self, teller: u32) -> &[u32] {
+        &self.numbers[teller as usize]
+    }
+}
+
+/// What is added to balances.
+#[derive(Clone)]
+enum Addend {
+    /// Events of players' accounts.
+    Players(Rc<Changes>),
+    /// A system account's part in a tick.
+    System(u32, Balance, Tick),
+}
+
+impl Addends<u32, Balance> for Addend {
+    fn tick(&self) -> Tick {
+        match self {
+            Addend::Players(changes) => changes.tick,
+            Addend::System(.., tick) => *tick,
+        }
+    }
+
+    fn each(&self, mut add: impl FnMut(&u32, &Balance)) {
+        match self {
+            Addend::Players(changes) => {
+                for change in changes.events().iter().filter(|change| change.legs != 0) {
+                    let minor = i128::from(change.event.amount) * i128::from(change.diff);
+                    let legs = i64::from(change.legs) * i64::from(change.diff);
+                    add(&change.account, &Balance { minor, legs });
+                }
+            }
+            Addend::System(account, balance, _) => add(account, balance),
+        }
+    }
 }
 
 /// What an account holds.

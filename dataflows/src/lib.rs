@@ -1,13 +1,15 @@
 //! The pure half of Gyre: the dataflow from records to books.
 //!
 //! ```text
-//!            ┌─────────── a failed record that may mend will enter again here ───────────┐
-//!            ▼                                                                           ┊
-//! lines ─▶ decode ─▶ validate ─▶ matching ─▶ ledger ─▶ balances ─────────────────────┐   ┊
-//!                       │           │   │       └──────────┐                         │   ┊
-//!                       │           │   └─▶ aggregates (RTP)───▶ anomalies ──────────┤   ┊
-//!                       ▼           ▼                                                ▼   ┊
-//!                    rejects ────rejects, wager_states ──────────────────────────▶ outputs
+//!                   ┌─── laps: a record that may mend enters again after 1 s, 4 s, 16 s ──┐
+//!                   ▼                                                                     │
+//! lines ─▶ decode ─▶ validate ─▶ matching ─▶ ledger ─▶ balances ──────────────────────┐   │
+//!                       │           │   │       └──────────┐                          │   │
+//!                       │           │   └─▶ aggregates (RTP)───▶ anomalies ───────────┤   │
+//!                       ▼           ▼                                                 ▼   │
+//!                    rejects ────rejects, wager_states ──────────────────────────▶ outputs│
+//!                       └───────────┴──▶ recollect ─▶ requests, quarantine ───────────▲   │
+//!                                            └────────────────────────────────────────────┘
 //! ```
 //! The books are a function of the *set* of admitted records: not of their order, their batching or the number of
 //! workers. Everything that decides anything about money is here or in [`gyre_domain`]; nothing here knows of files,
@@ -25,9 +27,12 @@ pub mod aggregates;
 
 pub mod anomalies;
 
+pub mod recollect;
+
 pub mod outputs;
 
 pub mod batch;
+pub mod faults;
 pub mod graph;
 pub mod keys;
 pub mod names;
@@ -54,19 +59,22 @@ pub enum Stage {
     Aggregates,
     /// What looks wrong is found.
     Anomalies,
+    /// Failed records enter again, or are quarantined.
+    Recollect,
     /// What is told reaches the reader.
     Outputs,
 }
 
 impl Stage {
     /// All stages.
-    pub const ALL: [Stage; 7] = [
+    pub const ALL: [Stage; 8] = [
         Stage::Decode,
         Stage::Validate,
         Stage::Matching,
         Stage::Ledger,
         Stage::Aggregates,
         Stage::Anomalies,
+        Stage::Recollect,
         Stage::Outputs,
     ];
 
@@ -79,6 +87,7 @@ impl Stage {
             Stage::Ledger => "ledger",
             Stage::Aggregates => "aggregates",
             Stage::Anomalies => "anomalies",
+            Stage::Recollect => "recollect",
             Stage::Outputs => "outputs",
         }
     }

@@ -20,6 +20,7 @@ use timely::dataflow::{Scope, StreamVec};
 
 use crate::Tick;
 use crate::batch::Batch;
+use crate::faults::FaultBatch;
 use crate::graph::Settings;
 use crate::ops::fan_out::fan_out;
 use crate::ops::fold_by_key::fold_by_key;
@@ -47,6 +48,8 @@ pub struct Outputs<'s> {
     pub plays: StreamVec<'s, Tick, PlaysBatch>,
     /// Rows and counts.
     pub told: StreamVec<'s, Tick, Reading>,
+    /// What became of failed records.
+    pub faults: StreamVec<'s, Tick, FaultBatch>,
 }
 
 impl Outputs<'_> {
@@ -56,6 +59,7 @@ impl Outputs<'_> {
             ledger: self.ledger.leave(scope),
             plays: self.plays.leave(scope),
             told: self.told.leave(scope),
+            faults: self.faults.leave(scope),
         }
     }
 }
@@ -64,6 +68,8 @@ impl Outputs<'_> {
 pub fn build<'s>(records: StreamVec<'s, Tick, Batch>, settings: &Settings) -> Outputs<'s> {
     let scope = records.scope();
     let pace = settings.pace();
+    // Each of the three folds, on each worker, tells under a number of its own.
+    let teller = 3 * scope.index() as u32;
     let is_reference = |batch: &Batch| matches!(batch.topic(), Topic::Games | Topic::Accounts);
     let (facts, rows): (StreamVec<'s, Tick, Batch>, StreamVec<'s, Tick, Batch>) =
         records.ok_err(move |batch: Batch| if is_reference(&batch) { Err(batch) } else { Ok(batch) });
@@ -77,25 +83,31 @@ pub fn build<'s>(records: StreamVec<'s, Tick, Batch>, settings: &Settings) -> Ou
         empty(scope),
         "fold reference rows",
         pace,
-        references::References::new(settings.clone()),
+        references::References::new(settings.clone(), teller),
     );
     let (standing, rows_told) = fan_out(rows, "hand out reference rows", |outbox: Outbox, parts| {
         parts.first.extend(outbox.references);
-        parts.second.push(outbox.told);
+        parts.second.push((outbox.told, outbox.faults));
     });
     let standing = standing.broadcast();
-    let wagers =
-        fold_by_key(wagers, standing.clone(), "fold wagers", pace, wagers::Wagers::new(settings.clone()));
-    let payments =
-        fold_by_key(payments, standing, "fold payments", pace, payments::Payments::new(settings.clone()));
+    let wagers_fold = wagers::Wagers::new(settings.clone(), teller + 1);
+    let payments_fold = payments::Payments::new(settings.clone(), teller + 2);
+    let wagers = fold_by_key(wagers, standing.clone(), "fold wagers", pace, wagers_fold);
+    let payments = fold_by_key(payments, standing, "fold payments", pace, payments_fold);
     let both = scope.concatenate([wagers, payments]);
     let (figures, told) = fan_out(both, "hand out what is told", |mut outbox: Outbox, parts| {
-        parts.second.push(std::mem::take(&mut outbox.told));
+        parts.second.push((std::mem::take(&mut outbox.told), std::mem::take(&mut outbox.faults)));
         parts.first.push(outbox);
     });
+    let of_records = scope.concatenate([told, rows_told]);
+    let (told, faults) =
+        fan_out(of_records, "hand out faults", |(told, faults): (Reading, FaultBatch), parts| {
+            parts.first.push(told);
+            parts.second.extend(Some(faults).filter(|faults| !faults.changes.is_empty()));
+        });
     let (ledger, plays) = fan_out(figures, "hand out events and plays", |outbox: Outbox, parts| {
         parts.first.extend(outbox.ledger.into_iter().filter(|batch| !batch.is_empty()));
         parts.second.extend(outbox.plays.into_iter().filter(|batch| !batch.is_empty()));
     });
-    Outputs { ledger, plays, told: scope.concatenate([told, rows_told]) }
+    Outputs { ledger, plays, told, faults }
 }

@@ -2,6 +2,7 @@
 //! plain differential dataflow, and at the seams there are only differential collections.
 
 pub mod by_tick;
+mod calendar;
 pub mod fan_out;
 pub mod fold_by_key;
 pub mod key_index;

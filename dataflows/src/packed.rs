@@ -15,6 +15,10 @@ use gyre_domain::records::{
     Account, Game, Origin, Outcome, OutcomeKind, Payment, PaymentKind, Record, Text, Wager,
 };
 
+mod kept;
+
+pub use kept::{Kept, Known};
+
 /// The record carries the player's balance as the provider saw it.
 pub const CLAIM: u16 = 1;
 /// The record's revision is not 0.
@@ -356,22 +360,6 @@ impl<'a> Packed<'a> {
         }
     }
 
-    /// The record's revision.
-    pub fn revision(self) -> i64 {
-        if self.flags() & REVISION == 0 { 0 } else { Reader(&self.0[HEADER..]).number() as i64 }
-    }
-
-    /// The texts of a wager's row: tenant, provider, wager, account, game, round (empty where there is none).
-    pub fn row_texts(self) -> [&'a [u8]; 6] {
-        let [tenant, provider, wager, account, game] = self.leading_texts::<5>();
-        // Between game and round lie stake, currency and time. Defaults are packed as nothing.
-        let packed = |text: &[u8]| if text == b"-" { 0 } else { text.len() };
-        let revision = if self.flags() & REVISION == 0 { 0 } else { 8 };
-        let lengths = packed(tenant) + packed(provider) + wager.len() + account.len() + game.len();
-        let round = Reader(&self.0[HEADER + revision + 5 + lengths + 24..]).bytes();
-        [tenant, provider, wager, account, game, round]
-    }
-
     /// The texts at the head of every record's content: tenant, provider and what follows, as raw bytes.
     /// For a wager: tenant, provider, wager, account, game. Default texts are `"-"`.
     pub fn leading_texts<const N: usize>(self) -> [&'a [u8]; N] {
@@ -412,9 +400,18 @@ impl<'a> Reader<'a> {
         text
     }
 
+    fn skip_texts(&mut self, texts: usize) {
+        for _ in 0..texts {
+            self.bytes();
+        }
+    }
+
     fn text(&mut self) -> Text<'a> {
+        Self::shown(self.bytes())
+    }
+
+    fn shown(bytes: &'a [u8]) -> Text<'a> {
         // Only sound text was packed; were memory ever damaged, the text shows it instead of the job ending.
-        let bytes = self.bytes();
         std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
     }
 

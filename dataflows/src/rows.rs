@@ -23,6 +23,10 @@ pub enum Output {
     WagerStates,
     /// Records set aside.
     Rejects,
+    /// Requests to fetch failed records again.
+    Recollect,
+    /// Failed records that time and the provider did not mend.
+    Quarantine,
     /// What looks wrong.
     Anomalies,
     /// Every leg of every entry; on request.
@@ -31,11 +35,13 @@ pub enum Output {
 
 impl Output {
     /// All outputs, in the order of the contract.
-    pub const ALL: [Output; 6] = [
+    pub const ALL: [Output; 8] = [
         Output::Balances,
         Output::Rtp,
         Output::WagerStates,
         Output::Rejects,
+        Output::Recollect,
+        Output::Quarantine,
         Output::Anomalies,
         Output::Postings,
     ];
@@ -48,6 +54,8 @@ impl Output {
             Output::WagerStates => "wager_states",
             Output::Rejects => "rejects",
             Output::Anomalies => "anomalies",
+            Output::Recollect => "recollect",
+            Output::Quarantine => "quarantine",
             Output::Postings => "postings",
         }
     }

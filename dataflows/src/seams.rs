@@ -3,12 +3,12 @@
 use gyre_domain::cause::Cause;
 use gyre_domain::currency::Currency;
 use gyre_domain::integrity::wins::Wins;
-use gyre_domain::money::Quantity;
 use gyre_domain::rtp::Plays;
+use gyre_domain::rules::LAPS_MAX;
 use serde::{Deserialize, Serialize};
 
 use crate::Tick;
-use crate::ops::timeline_by_key::Event;
+use crate::ops::timeline_by_key::Changes;
 use crate::rows::{AnomalyKind, AtRest, Rows};
 
 /// The texts of an account or a game, told once by whoever sees it first: its owner keeps them.
@@ -16,6 +16,8 @@ use crate::rows::{AnomalyKind, AtRest, Rows};
 pub struct Name {
     /// Under which it is known between workers.
     pub key: u128,
+    /// Under which its teller speaks of it.
+    pub number: u32,
     /// Tenant and account; or tenant, provider and game.
     pub texts: Vec<Box<str>>,
     /// Of an account.
@@ -24,13 +26,13 @@ pub struct Name {
 
 impl Name {
     /// Of an account in its currency.
-    pub fn account(key: u128, tenant: &str, account: &str, currency: Currency) -> Self {
-        Self { key, texts: vec![tenant.into(), account.into()], currency: Some(currency) }
+    pub fn account(key: u128, number: u32, tenant: &str, account: &str, currency: Currency) -> Self {
+        Self { key, number, texts: vec![tenant.into(), account.into()], currency: Some(currency) }
     }
 
     /// Of a game.
-    pub fn game(key: u128, tenant: &str, provider: &str, game: &str) -> Self {
-        Self { key, texts: vec![tenant.into(), provider.into(), game.into()], currency: None }
+    pub fn game(key: u128, number: u32, tenant: &str, provider: &str, game: &str) -> Self {
+        Self { key, number, texts: vec![tenant.into(), provider.into(), game.into()], currency: None }
     }
 
     /// Whether it is a game's.
@@ -39,43 +41,29 @@ impl Name {
     }
 }
 
-/// An event of a player's account, coming or going.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct Posting {
-    /// The account in its currency.
-    pub account: u128,
-    /// What happened.
-    pub event: Event,
-    /// The provider's view of the balance after it.
-    pub claim: Option<Quantity>,
-    /// Legs of entries that it puts on the account.
-    pub legs: i8,
-    /// 1 or −1.
-    pub diff: i8,
-    /// Since when.
-    pub tick: Tick,
-}
-
-/// What matching tells a worker about the accounts that it owns.
+/// What matching tells a worker about the accounts that it owns. Accounts go by their teller's numbers: ten million
+/// events are worth a small form, and a teller's numbers become the owner's by one look-up in a list.
 #[derive(Clone, Default, Debug, Serialize, Deserialize)]
 pub struct LedgerBatch {
     /// That worker.
     pub worker: u32,
-    /// Accounts that may be new to it.
+    /// Who tells.
+    pub teller: u32,
+    /// Accounts that may be new to the owner.
     pub names: Vec<Name>,
-    /// Events of players' accounts.
-    pub postings: Vec<Posting>,
-    /// System accounts, summed by tick: account, minor units, legs, tick.
-    pub sums: Vec<(u128, i128, i64, Tick)>,
-    /// Changes of what players won, summed by account and tick.
-    pub wins: Vec<(u128, Wins, Tick)>,
+    /// Events of players' accounts, by tick.
+    pub changes: Vec<Changes>,
+    /// System accounts: account, minor units, legs, tick.
+    pub sums: Vec<(u32, i128, i64, Tick)>,
+    /// Changes of what players won: account, sums, tick.
+    pub wins: Vec<(u32, Wins, Tick)>,
 }
 
 impl LedgerBatch {
     /// Whether nothing is told.
     pub fn is_empty(&self) -> bool {
-        let Self { names, postings, sums, wins, .. } = self;
-        names.is_empty() && postings.is_empty() && sums.is_empty() && wins.is_empty()
+        let Self { names, changes, sums, wins, .. } = self;
+        names.is_empty() && changes.is_empty() && sums.is_empty() && wins.is_empty()
     }
 }
 
@@ -114,11 +102,40 @@ pub struct Counts {
     pub rejects: [i64; Cause::ALL.len()],
     /// Standing anomalies by kind.
     pub anomalies: [i64; AnomalyKind::ALL.len()],
+    /// Faults that mended, by how often they had entered again.
+    pub recovered: [i64; LAPS_MAX + 1],
+    /// Records in quarantine.
+    pub quarantined: i64,
+    /// Laps that asked the provider.
+    pub requested: i64,
+    /// Laps whose verdict was the one before.
+    pub same_fault: i64,
+    /// Verdicts that named another cause than the one before.
+    pub other_fault: i64,
+    /// Records that a replay's provider sent again.
+    pub recollected: i64,
     /// Σ balances by currency; zero, or the books are wrong.
     pub imbalance: Vec<(Currency, i128)>,
 }
 
 impl Counts {
+    /// What is a function of the records alone, whenever they came: without what the loop counted.
+    pub fn of_books(&self) -> Counts {
+        let Counts { duplicates, open, settled, cancelled, tombstones, rejects, anomalies, .. } = *self;
+        let imbalance = self.imbalance.clone();
+        let books = Counts {
+            duplicates,
+            open,
+            settled,
+            cancelled,
+            tombstones,
+            rejects,
+            anomalies,
+            ..Counts::default()
+        };
+        Counts { imbalance, ..books }
+    }
+
     /// Adds other counts.
     pub fn add(&mut self, other: &Counts) {
         self.duplicates += other.duplicates;
@@ -132,6 +149,14 @@ impl Counts {
         for (mine, theirs) in self.anomalies.iter_mut().zip(other.anomalies) {
             *mine += theirs;
         }
+        for (mine, theirs) in self.recovered.iter_mut().zip(other.recovered) {
+            *mine += theirs;
+        }
+        self.quarantined += other.quarantined;
+        self.requested += other.requested;
+        self.same_fault += other.same_fault;
+        self.other_fault += other.other_fault;
+        self.recollected += other.recollected;
         for &(currency, sum) in &other.imbalance {
             match self.imbalance.iter_mut().find(|entry| entry.0 == currency) {
                 Some(entry) => entry.1 += sum,

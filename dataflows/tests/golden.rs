@@ -3,6 +3,7 @@
 //! ```text
 //! fixtures/cases/NNNN-name/case.toml                       what it shows; rules, under the names of the config file
 //!                          in/<topic>.jsonl                lines as they arrive
+//!                          recollected/<topic>.jsonl       what the provider answers when it is asked
 //!                          want/<output>.jsonl             the rows at rest
 //!                          want/<output>.changes.jsonl     {"tick","diff","row"}: how they came to be
 //! ```
@@ -32,7 +33,7 @@ use gyre_dataflows::rows::Output;
 use gyre_domain::cause::Cause;
 use gyre_domain::records::Topic;
 use gyre_domain::rules::Rules;
-use harness::{Cut, Told, run};
+use harness::{Cut, Told, run_with};
 use toml::Value;
 
 /// Every number of workers that a case is run with.
@@ -55,6 +56,10 @@ struct Case {
     duplicates: i64,
     tombstones: i64,
     streams: Vec<(Topic, Vec<Vec<u8>>)>,
+    /// What a provider answers.
+    recollected: Vec<(Topic, Vec<Vec<u8>>)>,
+    /// What the loop is to count, by name.
+    loop_counts: BTreeMap<String, i64>,
 }
 
 impl Case {
@@ -68,6 +73,8 @@ impl Case {
             duplicates: 0,
             tombstones: 0,
             streams: Vec::new(),
+            recollected: Vec::new(),
+            loop_counts: BTreeMap::new(),
             folder,
             name,
         };
@@ -75,12 +82,21 @@ impl Case {
         let text = text.unwrap_or_else(|error| panic!("{}/case.toml: {error}", case.name));
         let table = text.parse().unwrap_or_else(|error| panic!("{}/case.toml: {error}", case.name));
         case.take("", &Value::Table(table));
-        for path in paths(&case.folder.join("in")) {
-            let topic = Topic::from_name(&stem(&path));
-            let topic = topic.unwrap_or_else(|| panic!("{}: {} is no topic", case.name, path.display()));
-            case.streams.push((topic, lines(&fs::read(&path).expect("lines can be read"))));
+        case.streams = case.topics("in");
+        if case.folder.join("recollected").is_dir() {
+            case.recollected = case.topics("recollected");
         }
         case
+    }
+
+    /// The streams in one of the case's folders.
+    fn topics(&self, folder: &str) -> Vec<(Topic, Vec<Vec<u8>>)> {
+        let read = |path: PathBuf| {
+            let topic = Topic::from_name(&stem(&path));
+            let topic = topic.unwrap_or_else(|| panic!("{}: {} is no topic", self.name, path.display()));
+            (topic, lines(&fs::read(&path).expect("lines can be read")))
+        };
+        paths(&self.folder.join(folder)).into_iter().map(read).collect()
     }
 
     /// Takes one value of `case.toml`, or all of a table.
@@ -110,6 +126,14 @@ impl Case {
             "time.gap_ms_max" => rules.gap_ms_max = number(),
             "time.result_due_ms" => rules.result_due_ms = number(),
             "time.gaming_day_zone" => rules.gaming_day_zone = text(),
+            "recollect.enabled" => {
+                rules.recollect = value.as_bool().unwrap_or_else(|| wrong("true or false"))
+            }
+            "recollect.delays_ms" => {
+                let delays = value.as_array().into_iter().flatten();
+                rules.lap_delays_ms =
+                    delays.filter_map(Value::as_integer).map(|delay| delay as u64).collect();
+            }
             "rtp.band_z" => rules.rtp_band_z = milli(),
             "anomalies.velocity.window_ms" => rules.velocity_window_ms = number(),
             "anomalies.velocity.wagers_max" => rules.velocity_wagers_max = number(),
@@ -126,24 +150,29 @@ impl Case {
             "anomalies.structuring.limit" => rules.thresholds.structuring_limit = number(),
             "anomalies.slow_drift.slack" => rules.thresholds.drift_slack = milli(),
             "anomalies.slow_drift.limit" => rules.thresholds.drift_limit = milli(),
-            _ => match path.strip_prefix("currencies.") {
-                Some(code) => rules.currencies.push((code.to_owned(), number() as u8)),
-                None => wrong("setting"),
+            _ => match (path.strip_prefix("currencies."), path.strip_prefix("loop.")) {
+                (Some(code), _) => rules.currencies.push((code.to_owned(), number() as u8)),
+                (_, Some(name)) => {
+                    self.loop_counts.insert(name.to_owned(), number() as i64);
+                }
+                _ => wrong("setting"),
             },
         }
     }
 
     fn run(&self, workers: usize, cut: Cut) -> Told {
-        let streams: Vec<(Topic, &[Vec<u8>])> =
-            self.streams.iter().map(|(topic, lines)| (*topic, &**lines)).collect();
-        run(&streams, &self.rules, workers, cut)
+        let streams = borrowed(&self.streams);
+        run_with(&streams, &borrowed(&self.recollected), &self.rules, workers, cut)
     }
 
     /// What a run ends in: rows in order, raw bytes left out where order decides them, and what it counted.
     fn end(&self, told: &Told) -> BTreeMap<String, Vec<String>> {
         let rows = |rows: &Vec<String>| rows.iter().map(|row| without_raw(row)).collect();
+        // Laps go by ticks, which not every cut keeps.
+        let in_books = |output: &Output| !matches!(output, Output::Recollect | Output::Quarantine);
+        let books = told.finals.iter().filter(|(output, _)| in_books(output));
         let mut end: BTreeMap<String, Vec<String>> =
-            told.finals.iter().map(|(output, found)| (output.name().to_owned(), rows(found))).collect();
+            books.map(|(output, found)| (output.name().to_owned(), rows(found))).collect();
         let counts = &told.counts;
         let imbalance: Vec<_> = counts.imbalance.iter().filter(|(_, sum)| *sum != 0).collect();
         let line = format!(
@@ -171,8 +200,26 @@ impl Case {
         files
     }
 
+    /// What the loop counted, under the names of the summary.
+    fn loop_counts(&self, told: &Told) -> BTreeMap<String, i64> {
+        let counts = &told.counts;
+        let recovered = (0..)
+            .zip(counts.recovered)
+            .map(|(attempt, number): (usize, _)| (format!("recovered.{attempt}"), number));
+        let others = [
+            ("quarantined", counts.quarantined),
+            ("requested", counts.requested),
+            ("same_fault", counts.same_fault),
+            ("other_fault", counts.other_fault),
+            ("recollected", counts.recollected),
+        ];
+        recovered.chain(others.map(|(name, number)| (name.to_owned(), number))).collect()
+    }
+
     fn looks_at(&self, output: Output) -> bool {
-        !matches!(output, Output::Rtp | Output::Postings) || self.also.contains(&output)
+        let on_request =
+            matches!(output, Output::Rtp | Output::Postings | Output::Recollect | Output::Quarantine);
+        !on_request || self.also.contains(&output)
     }
 
     fn wanted_files(&self) -> BTreeMap<String, Vec<String>> {
@@ -209,6 +256,11 @@ impl Case {
             &finals,
             &by_name(&told.folded()),
         );
+        let laps = self.loop_counts(&told);
+        for (name, wanted) in self.loop_counts.iter().filter(|(name, wanted)| laps.get(*name) != Some(wanted))
+        {
+            _ = writeln!(said, "{how}: {name} is {:?}, not {wanted}", laps.get(name));
+        }
         let counted = (told.counts.duplicates, told.counts.tombstones);
         if counted != (self.duplicates, self.tombstones) {
             let wanted = (self.duplicates, self.tombstones);
@@ -218,9 +270,17 @@ impl Case {
 
     /// Holds a run's end against that of the run line by line at one worker.
     fn check_end(&self, wanted: &Told, workers: usize, cut: Cut, said: &mut String) {
+        // A provider is asked by the loop alone, and the loop needs the ticks of its lines.
+        if !self.recollected.is_empty() {
+            return;
+        }
         let how = format!("{}, {cut:?}, {workers} workers", self.name);
         *said += &differences(&how, &self.end(wanted), &self.end(&self.run(workers, cut)));
     }
+}
+
+fn borrowed(streams: &[(Topic, Vec<Vec<u8>>)]) -> Vec<(Topic, &[Vec<u8>])> {
+    streams.iter().map(|(topic, lines)| (*topic, &**lines)).collect()
 }
 
 /// What the rows of an output are sorted by, `null` before text: they stand in `want` as in the files of a replay.
@@ -230,6 +290,8 @@ fn key(output: Output, row: &str) -> Vec<Option<String>> {
         Output::Rtp => &["tenant", "provider", "game", "currency", "window"],
         Output::WagerStates => &["tenant", "provider", "wager_id"],
         Output::Rejects => &["topic", "tenant", "provider", "id", "cause", "digest"],
+        Output::Recollect => &["topic", "tenant", "provider", "id", "digest", "attempt"],
+        Output::Quarantine => &["topic", "tenant", "provider", "id", "digest"],
         Output::Anomalies => &["kind", "tenant", "subject"],
         Output::Postings => &["tenant", "entry", "leg"],
     };
@@ -377,11 +439,12 @@ fn what_was_withdrawn_and_came_back_leaves_no_trace() {
 fn cases_are_numbered_named_and_told() {
     let cases = cases();
     assert!(cases.len() >= CASES_MIN, "{} cases stand, at least {CASES_MIN}", cases.len());
-    let mut numbers = BTreeSet::new();
+    let mut last = 0;
     for case in &cases {
         let (digits, name) = case.name.split_once('-').expect("NNNN-name");
-        let is_number = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit());
-        assert!(is_number && numbers.insert(digits), "{}: each case has a number of its own", case.name);
+        let number: u32 = digits.parse().expect("cases are numbered");
+        assert!(digits.len() == 4 && number > last, "{}: each case has a number of its own", case.name);
+        last = number;
         assert!(!name.is_empty() && !case.title.is_empty(), "{}: a case has a name and a title", case.name);
         assert!(case.shows.ends_with('.'), "{}: a sentence says what it shows", case.name);
         let lines: usize = case.streams.iter().map(|(_, lines)| lines.len()).sum();

@@ -24,12 +24,13 @@ mod laws {
     pub mod engine;
     pub mod folds;
     pub mod graph;
+    pub mod laps;
     pub mod sums;
     pub mod timelines;
 }
 
 use laws::engine::seeds;
-use laws::{folds, graph, sums, timelines};
+use laws::{folds, graph, laps, sums, timelines};
 
 #[test]
 fn folds_tell_what_a_fresh_look_would() {
@@ -79,6 +80,11 @@ fn workers_cannot_be_told_apart() {
 #[test]
 fn the_short_way_tells_the_same() {
     seeds(600).for_each(graph::short_way_tells_the_same);
+}
+
+#[test]
+fn laps_are_those_of_a_variable() {
+    seeds(300).for_each(laps::check);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use gyre_domain::rules::LAPS_MAX;
+
 use super::spelling::{DAY_MS, MILLI, MINUTE_MS, PICO, decimal};
 use super::{Config, TICK_MS};
 use crate::texts::Key;
@@ -30,6 +32,8 @@ pub(super) struct Setting {
 pub(super) enum Kind {
     /// A whole number of milliseconds.
     Span { range: RangeInclusive<u64>, step: u64, field: fn(&mut Config) -> &mut u64 },
+    /// Whole numbers of milliseconds, one after the other.
+    Spans { range: RangeInclusive<u64>, most: usize, field: fn(&mut Config) -> &mut Vec<u64> },
     /// A whole number of things.
     Count { range: RangeInclusive<u64>, field: fn(&mut Config) -> &mut u64 },
     /// A decimal number in quotes, kept as thousandths.
@@ -65,6 +69,10 @@ pub(super) static SETTINGS: &[Setting] = &[
     span!("time", "result_due_ms", AboutResultDue, 0..=SPAN_MS_MAX, 1, result_due_ms),
     Setting { section: "time", name: "gaming_day_zone", about: Key::AboutZone,
               kind: Kind::Zone { field: |config| &mut config.rules.gaming_day_zone } },
+    Setting { section: "recollect", name: "enabled", about: Key::AboutRecollect,
+              kind: Kind::Flag { field: |config| &mut config.rules.recollect } },
+    Setting { section: "recollect", name: "delays_ms", about: Key::AboutDelays,
+              kind: Kind::Spans { range: 1..=DAY_MS, most: LAPS_MAX, field: |config| &mut config.rules.lap_delays_ms } },
     Setting { section: "rtp", name: "band_z", about: Key::AboutBand,
               kind: Kind::Thousandths { range: 1..=100_000, field: |config| &mut config.rules.rtp_band_z } },
     span!("anomalies.velocity", "window_ms", AboutVelocityWindow, MINUTE_MS..=DAY_MS, MINUTE_MS, velocity_window_ms),
@@ -106,10 +114,17 @@ impl Setting {
                 format!("\"{}\"", decimal((*field(&mut config)).into(), MILLI))
             }
             Kind::Trillionths { field, .. } => format!("\"{}\"", decimal(*field(&mut config), PICO)),
+            Kind::Spans { field, .. } => spans(field(&mut config)),
             Kind::Zone { field } => format!("\"{}\"", field(&mut config)),
             Kind::Flag { field } => field(&mut config).to_string(),
         }
     }
+}
+
+/// A list as the file spells it.
+pub(super) fn spans(list: &[u64]) -> String {
+    let numbers: Vec<String> = list.iter().map(u64::to_string).collect();
+    format!("[{}]", numbers.join(", "))
 }
 
 /// Whether `path` is a section or holds one.

@@ -103,6 +103,11 @@ impl Walk {
                     }
                 }
             }
+            Kind::Spans { range, most, field } => {
+                if let Some(list) = self.spans(setting, value, range, *most) {
+                    *field(&mut self.config) = list;
+                }
+            }
             Kind::Count { range, field } => {
                 if let Some(number) = self.whole(setting, value, range, false) {
                     *field(&mut self.config) = number;
@@ -152,6 +157,27 @@ impl Walk {
         };
         self.fault(value.span(), Phrase::new(Key::UnknownZone).with("found", zone), fix);
         None
+    }
+
+    /// A list of at most `most` times, each within `range`.
+    fn spans(
+        &mut self,
+        setting: &Setting,
+        value: &Spanned<DeValue<'_>>,
+        range: &RangeInclusive<u64>,
+        most: usize,
+    ) -> Option<Vec<u64>> {
+        let usual = assign(setting.name, setting.spelling(&Config::default()));
+        let DeValue::Array(items) = value.get_ref() else {
+            self.fault(value.span(), wrong(Key::NotList, setting, value.get_ref()), usual);
+            return None;
+        };
+        if items.len() > most {
+            let what = Phrase::new(Key::TooMany).with("name", setting.name).with("max", most);
+            self.fault(value.span(), what, usual);
+            return None;
+        }
+        items.iter().map(|item| self.whole(setting, item, range, true)).collect()
     }
 
     /// A whole number within `range`; text that spells a span (`"35 d"`) is a fault that knows its fix.

@@ -17,6 +17,8 @@ fn key_fields(output: Output) -> &'static [&'static str] {
         Output::Rtp => &["tenant", "provider", "game", "currency", "window"],
         Output::WagerStates => &["tenant", "provider", "wager_id"],
         Output::Rejects => &["topic", "tenant", "provider", "id", "cause", "digest"],
+        Output::Recollect => &["topic", "tenant", "provider", "id", "digest", "attempt"],
+        Output::Quarantine => &["topic", "tenant", "provider", "id", "digest"],
         Output::Anomalies => &["kind", "tenant", "subject"],
         Output::Postings => &["tenant", "entry", "leg"],
     }

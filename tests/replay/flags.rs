@@ -169,6 +169,8 @@ fn the_books_stand_in_out_unless_told_otherwise() {
     let outputs = [
         "anomalies.jsonl",
         "balances.jsonl",
+        "quarantine.jsonl",
+        "recollect.jsonl",
         "rejects.jsonl",
         "rtp.jsonl",
         "summary.json",

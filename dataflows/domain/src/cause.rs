@@ -115,6 +115,11 @@ impl Cause {
         Self::ALL.into_iter().find(|cause| cause.name() == name)
     }
 
+    /// Whether a record set aside for it enters again: time or the provider may mend it.
+    pub const fn enters_again(self) -> bool {
+        !matches!(self.mend(), Mend::Never)
+    }
+
     /// What may mend it.
     pub const fn mend(self) -> Mend {
         match self {

@@ -24,6 +24,15 @@ impl Quantity {
         (minor.unsigned_abs() < MINOR_END).then_some(minor)
     }
 
+    /// An amount in minor units of a currency with `exponent` digits.
+    pub fn of_minor(minor: i64, exponent: u8) -> Self {
+        let (mut digits, mut scale) = (minor, exponent);
+        while scale > 0 && digits % 10 == 0 {
+            (digits, scale) = (digits / 10, scale - 1);
+        }
+        Self { digits, scale }
+    }
+
     /// Appends the decimal, with exactly its digits: `10.5`.
     pub fn push(self, out: &mut Vec<u8>) {
         push_decimal(out, i128::from(self.digits), self.scale);

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 const MINUTE_MS: u64 = 60_000;
 const DAY_MS: u64 = 86_400_000;
 
+/// The most laps a failed record can be given.
+pub const LAPS_MAX: usize = 15;
+
 /// What a run judges by. Times are milliseconds; figures with three decimals are kept as thousandths, so that
 /// every comparison is exact.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -22,6 +25,10 @@ pub struct Rules {
     pub gap_ms_max: u64,
     /// How long after a wager its result is due, where its game's row says nothing.
     pub result_due_ms: u64,
+    /// Failed records enter again until they are mended or quarantined.
+    pub recollect: bool,
+    /// How long after the verdict before it each lap of a failed record is due. At most [`LAPS_MAX`].
+    pub lap_delays_ms: Vec<u64>,
     /// The zone (IANA name) whose midnights cut the `day:` windows of the RTP.
     pub gaming_day_zone: String,
     /// Thousandths: an RTP is in its band while |z| is not above this.
@@ -49,6 +56,8 @@ impl Default for Rules {
             skew_ms_max: 2_000,
             gap_ms_max: 7 * DAY_MS,
             result_due_ms: 5 * MINUTE_MS,
+            recollect: true,
+            lap_delays_ms: vec![1_000, 4_000, 16_000],
             gaming_day_zone: "UTC".to_owned(),
             rtp_band_z: 3_291,
             velocity_window_ms: 5 * MINUTE_MS,

@@ -9,7 +9,7 @@ use gyre_domain::rtp::Measure;
 use serde::{Deserialize, Serialize};
 
 use crate::keys::JobKey;
-use crate::ops::key_index::KeyIndex;
+use crate::ops::key_index::{KeyIndex, prefetch};
 use crate::packed::Packed;
 use crate::seams::Name;
 
@@ -53,6 +53,8 @@ impl Terms {
 struct GameEntry {
     key: u128,
     tenant: u32,
+    /// Provider and game.
+    texts: [Box<str>; 2],
     /// In order of `from_ms`.
     rows: Vec<Terms>,
 }
@@ -65,6 +67,7 @@ struct AccountEntry {
     system: u32,
     /// From when on the tenant knows the account; `u64::MAX` where it does not.
     known_from_ms: u64,
+    text: Box<str>,
 }
 
 #[derive(Default)]
@@ -163,20 +166,18 @@ impl Directory {
         let person = self.keys.of(&[tenant, account]);
         let known_from_ms =
             self.persons.get(&person).and_then(|rows| rows.first().copied()).unwrap_or(u64::MAX);
-        self.add_account(
-            AccountEntry { key, tenant: tenant_number, system, known_from_ms },
-            tenant,
-            account,
-            currency,
-        )
+        let text = account.into();
+        let entry = AccountEntry { key, tenant: tenant_number, system, known_from_ms, text };
+        self.add_account(entry, tenant, currency)
     }
 
     fn new_systems(&mut self, tenant: &str, tenant_number: u32, currency: Currency) -> u32 {
         let first = self.accounts.len() as u32;
         for (_, name) in System::ALL {
             let key = self.keys.of(&[tenant, name, currency.code()]);
-            let entry = AccountEntry { key, tenant: tenant_number, system: first, known_from_ms: 0 };
-            self.add_account(entry, tenant, name, currency);
+            let text = name.into();
+            let entry = AccountEntry { key, tenant: tenant_number, system: first, known_from_ms: 0, text };
+            self.add_account(entry, tenant, currency);
         }
         self.systems.push((tenant_number, currency, first));
         if !self.currencies.contains(&currency) {
@@ -185,12 +186,22 @@ impl Directory {
         first
     }
 
-    fn add_account(&mut self, entry: AccountEntry, tenant: &str, account: &str, currency: Currency) -> u32 {
-        self.new_names.push(Name::account(entry.key, tenant, account, currency));
+    fn add_account(&mut self, entry: AccountEntry, tenant: &str, currency: Currency) -> u32 {
         let number = self.accounts.len() as u32;
+        self.new_names.push(Name::account(entry.key, number, tenant, &entry.text, currency));
         self.accounts_by_key.insert(entry.key, number);
         self.accounts.push(entry);
         number
+    }
+
+    /// Asks for an account's number ahead of its use, and once that should be there, for what stands under it.
+    #[inline]
+    pub fn prefetch_account(&self, key: u128, is_near: bool) {
+        if !is_near {
+            self.accounts_by_key.prefetch(key);
+        } else if let Some(number) = self.accounts_by_key.guess(key) {
+            prefetch(&self.accounts[number as usize]);
+        }
     }
 
     /// The number of a game, by its key; `names` gives tenant, provider and game where it is new.
@@ -202,13 +213,28 @@ impl Directory {
             None => {
                 let (tenant, provider, game) = names();
                 let tenant_number = self.tenant(tenant);
-                self.new_names.push(Name::game(key, tenant, provider, game));
                 let number = self.games.len() as u32;
+                self.new_names.push(Name::game(key, number, tenant, provider, game));
                 self.games_by_key.insert(key, number);
-                self.games.push(GameEntry { key, tenant: tenant_number, rows: Vec::new() });
+                let texts = [provider.into(), game.into()];
+                self.games.push(GameEntry { key, tenant: tenant_number, texts, rows: Vec::new() });
                 number
             }
         }
+    }
+
+    /// Tenant, provider, account and game, by the numbers of account and game.
+    pub fn names(&self, account: u32, game: u32) -> [&str; 4] {
+        let game = &self.games[game as usize];
+        let [provider, game_text] = &game.texts;
+        let account = &self.accounts[account as usize].text;
+        [&self.tenants[game.tenant as usize].name, provider, account, game_text]
+    }
+
+    /// Asks for what stands under an account's number ahead of its use.
+    #[inline]
+    pub fn prefetch_names(&self, account: u32) {
+        prefetch(&self.accounts[account as usize]);
     }
 
     /// The key of an account.

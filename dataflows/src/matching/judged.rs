@@ -12,6 +12,7 @@ use super::many::Filed;
 use super::postings;
 use super::told::{Play, QUARTER_MS, Told};
 use crate::Tick;
+use crate::faults::FaultTeller;
 use crate::graph::Settings;
 use crate::rows::records::{Maximum, Staked, Standing, push_conflict, push_record_reject, push_wager_state};
 use crate::rows::{AnomalyKind, Output, Wanted, write};
@@ -28,6 +29,8 @@ pub struct Judged<'a> {
     pub directory: &'a Directory,
     /// Of the graph.
     pub settings: &'a Settings,
+    /// Asks for faults.
+    pub faults: &'a FaultTeller,
     /// Now.
     pub tick: Tick,
     /// Whether rows are wanted.
@@ -41,6 +44,9 @@ impl Judged<'_> {
         told.marks.duplicates = self.filed.iter().map(Filed::duplicates).sum();
         told.marks.tombstones = i8::from(self.life.tombstone);
         told.marks.rejects.extend(self.life.rejects.iter().map(|(_, cause)| *cause as u8));
+        told.faults.extend(
+            self.life.rejects.iter().filter_map(|&(at, cause)| self.faults.fault(&self.records[at], cause)),
+        );
         told.marks.anomalies.extend(self.conflicts().iter().map(|_| AnomalyKind::Conflict as u8));
         if let Some((at, wager)) = self.life.wager.map(|at| (at, self.wager(at))) {
             self.tell_wager(at, wager, &mut told);
@@ -65,6 +71,7 @@ impl Judged<'_> {
         let is_missing = self.life.missing_from_ms.is_some_and(|from_ms| from_ms <= self.tick);
         if is_missing {
             told.marks.rejects.push(Cause::OutcomeMissing as u8);
+            told.faults.extend(self.faults.fault(&self.records[at], Cause::OutcomeMissing));
         }
         let findings = self.findings(wager, &standing);
         told.marks.anomalies.extend(findings.iter().map(|finding| finding.kind() as u8));

@@ -7,7 +7,7 @@ const UNIT: usize = 8;
 
 /// Where an entry begins.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Place(u32);
+pub struct Place(pub u32);
 
 /// See the module.
 #[derive(Default)]

@@ -2,14 +2,15 @@
 
 use gyre_domain::cause::Cause;
 use gyre_domain::lifecycle::judge_identity;
-use gyre_domain::records::{Payment, PaymentKind, Record};
+use gyre_domain::records::{Payment, PaymentKind, Record, Topic};
 
 use super::directory::{Directory, ReferenceRow, System};
 use super::many::{self, Filed};
 use super::postings;
 use super::told::{Booked, Outbox, Told, Writer};
 use crate::Tick;
-use crate::batch::Batch;
+use crate::batch::{Batch, Kind};
+use crate::faults::{FaultTeller, Faults, Home, Named};
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
 use crate::ops::timeline_by_key::{CLAIM, EVENT, Event, PAYMENT};
@@ -21,13 +22,14 @@ pub struct Payments {
     settings: Settings,
     directory: Directory,
     writer: Writer,
+    faults: FaultTeller,
 }
 
 impl Payments {
-    /// A fold without records.
-    pub fn new(settings: Settings) -> Self {
+    /// A fold without records, that tells as `teller`.
+    pub fn new(settings: Settings, teller: u32) -> Self {
         let directory = Directory::new(settings.keys, settings.result_due_ms);
-        Self { directory, writer: Writer::new(settings.workers), settings }
+        Self { directory, writer: Writer::new(&settings, teller), faults: settings.fault_teller(), settings }
     }
 
     /// What a payment's records tell, and which of them stands.
@@ -41,6 +43,8 @@ impl Payments {
         });
         told.marks.duplicates = filed.iter().map(Filed::duplicates).sum();
         told.marks.rejects.extend(judged.rejects.iter().map(|(_, cause)| *cause as u8));
+        told.faults
+            .extend(judged.rejects.iter().filter_map(|&(at, cause)| self.faults.fault(&records[at], cause)));
         if !judged.conflict.is_empty() {
             told.marks.anomalies.push(AnomalyKind::Conflict as u8);
         }
@@ -66,6 +70,26 @@ impl Payments {
             }
         }
         (told, judged.stands)
+    }
+
+    /// Tells what became of failed records.
+    fn tell_faults(
+        &self,
+        home: Home,
+        filed: &[Filed],
+        faults: (&Faults, &Faults),
+        tick: Tick,
+        out: &mut Outbox,
+    ) {
+        let named = |id: u128| {
+            filed.iter().find_map(|filed| {
+                let record = Record::Payment(filed.packed().payment());
+                let is_it =
+                    self.faults.fault(&record, Cause::UnknownAccount).is_some_and(|fault| fault.id == id);
+                is_it.then(|| Named::of(&record, filed.raw.as_deref()))
+            })
+        };
+        self.faults.differ(home, (faults.0, faults.1), tick, named, &mut out.faults);
     }
 
     fn account(&self, payment: &Payment<'_>) -> Option<u32> {
@@ -99,6 +123,11 @@ fn book(payment: &Payment<'_>, account: u32, filed: &Filed) -> Option<Booked> {
     })
 }
 
+/// Where the records of a payment are judged.
+fn home(key: u128) -> Home {
+    Home { key, topic: Topic::Payments as u8, is_unsound: false }
+}
+
 impl Fold for Payments {
     type Updates = Batch;
     type Side = ReferenceRow;
@@ -108,6 +137,9 @@ impl Fold for Payments {
 
     fn file(&mut self, filed: &mut Vec<Filed>, batch: &Batch, at: usize) {
         let (head, packed) = (batch.head(at), batch.packed(at));
+        if head.kind == Kind::Lap {
+            return self.faults.enter(head.account);
+        }
         if let Some(currency) = head.currency {
             let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
             self.directory.account(head.account, currency, || {
@@ -122,17 +154,30 @@ impl Fold for Payments {
         self.tell(filed, self.settings.wanted).0
     }
 
-    fn turn(&mut self, filed: &mut Vec<Filed>, before: Told, tick: Tick, out: &mut Outbox) -> Turn {
+    fn turn(
+        &mut self,
+        key: u128,
+        filed: &mut Vec<Filed>,
+        before: Told,
+        tick: Tick,
+        out: &mut Outbox,
+    ) -> Turn {
         let (after, stands) = self.tell(filed, self.settings.wanted);
         if let Some(stands) = stands {
             filed[stands].raw = None;
         }
         self.writer.differ(&before, &after, tick, &self.directory, out);
+        self.tell_faults(home(key), filed, (&before.faults, &after.faults), tick, out);
         Turn { next: None, vacant: filed.is_empty() }
     }
 
     fn turned(&mut self, tick: Tick, out: &mut Outbox) {
-        self.writer.flush(tick, &mut self.directory, out);
+        self.writer.end_tick(tick, &self.directory, out);
+        self.faults.turned();
+    }
+
+    fn seal(&mut self, tick: Tick, is_last: bool, out: &mut Outbox) {
+        self.writer.seal(tick, is_last, &mut self.directory, out);
     }
 
     fn forget_after(&self, filed: &Vec<Filed>) -> Tick {
@@ -140,7 +185,9 @@ impl Fold for Payments {
         latest_ms.map_or(Tick::MAX, |latest_ms| self.settings.forget_after(latest_ms, false))
     }
 
-    fn forget(&mut self, filed: &mut Vec<Filed>, _now: Tick, out: &mut Outbox) {
+    fn forget(&mut self, key: u128, filed: &mut Vec<Filed>, now: Tick, out: &mut Outbox) {
+        let faults = self.tell(filed, self.settings.wanted).0.faults;
+        self.faults.forget(home(key), &faults, now, &mut out.faults);
         if self.settings.rest_at_end {
             let (told, _) = self.tell(filed, self.settings.wanted_at_rest());
             out.told.rest.loose.extend(&told.rows);
@@ -160,7 +207,7 @@ impl Fold for Payments {
     fn revise(&mut self, _filed: &mut Vec<Filed>) {}
 
     fn is_full(out: &Outbox) -> bool {
-        out.told.bytes() > 1 << 20
+        out.is_full()
     }
 
     fn rest(&mut self, slab: &Slab<Vec<Filed>>, out: &mut Outbox) -> bool {

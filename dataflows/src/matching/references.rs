@@ -1,13 +1,15 @@
 //! The fold of reference rows: of the records of one row, the standing one goes to every worker.
 
+use gyre_domain::cause::Cause;
 use gyre_domain::lifecycle::judge_identity;
-use gyre_domain::records::Record;
+use gyre_domain::records::{Record, Topic};
 
 use super::directory::ReferenceRow;
 use super::many::{self, Filed};
 use super::told::{Outbox, Told, Writer};
 use crate::Tick;
 use crate::batch::{Batch, Kind};
+use crate::faults::{FaultTeller, Home, Named};
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
 use crate::rows::records::{push_conflict, push_record_reject};
@@ -18,6 +20,7 @@ pub struct References {
     settings: Settings,
     directory: super::directory::Directory,
     writer: Writer,
+    faults: FaultTeller,
 }
 
 /// The records of a row.
@@ -27,29 +30,32 @@ pub struct Row {
     filed: Vec<Filed>,
 }
 
+impl Row {
+    fn record<'a>(&self, filed: &'a Filed) -> Record<'a> {
+        match self.is_game {
+            true => Record::Game(filed.packed().game()),
+            false => Record::Account(filed.packed().account()),
+        }
+    }
+}
+
 impl References {
-    /// A fold without records.
-    pub fn new(settings: Settings) -> Self {
+    /// A fold without records, that tells as `teller`.
+    pub fn new(settings: Settings, teller: u32) -> Self {
         let directory = super::directory::Directory::new(settings.keys, settings.result_due_ms);
-        Self { writer: Writer::new(settings.workers), directory, settings }
+        let faults = settings.fault_teller();
+        Self { writer: Writer::new(&settings, teller), directory, faults, settings }
     }
 
     fn tell(&self, row: &Row, wanted: Wanted) -> (Told, Option<ReferenceRow>, Option<usize>) {
         let mut told = Told::default();
         let filed = &row.filed;
-        let records: Vec<Record<'_>> = filed
-            .iter()
-            .map(|filed| {
-                if row.is_game {
-                    Record::Game(filed.packed().game())
-                } else {
-                    Record::Account(filed.packed().account())
-                }
-            })
-            .collect();
+        let records: Vec<Record<'_>> = filed.iter().map(|filed| row.record(filed)).collect();
         let judged = judge_identity(&records, |_| None);
         told.marks.duplicates = filed.iter().map(Filed::duplicates).sum();
         told.marks.rejects.extend(judged.rejects.iter().map(|(_, cause)| *cause as u8));
+        told.faults
+            .extend(judged.rejects.iter().filter_map(|&(at, cause)| self.faults.fault(&records[at], cause)));
         if !judged.conflict.is_empty() {
             told.marks.anomalies.push(AnomalyKind::Conflict as u8);
         }
@@ -81,6 +87,9 @@ impl Fold for References {
     type Out = Outbox;
 
     fn file(&mut self, row: &mut Row, batch: &Batch, at: usize) {
+        if batch.head(at).kind == Kind::Lap {
+            return self.faults.enter(batch.head(at).account);
+        }
         row.is_game = batch.head(at).kind == Kind::Game;
         many::file(&mut row.filed, false, batch, at);
     }
@@ -90,7 +99,7 @@ impl Fold for References {
         (told, standing)
     }
 
-    fn turn(&mut self, row: &mut Row, before: Self::Before, tick: Tick, out: &mut Outbox) -> Turn {
+    fn turn(&mut self, key: u128, row: &mut Row, before: Self::Before, tick: Tick, out: &mut Outbox) -> Turn {
         let (after, standing, stands) = self.tell(row, self.settings.wanted);
         if let Some(stands) = stands {
             row.filed[stands].raw = None;
@@ -100,17 +109,30 @@ impl Fold for References {
             out.references.extend(standing.map(|row| (row, tick, 1)));
         }
         self.writer.differ(&before.0, &after, tick, &self.directory, out);
+        let topic = if row.is_game { Topic::Games } else { Topic::Accounts };
+        let home = Home { key, topic: topic as u8, is_unsound: false };
+        let named = |id: u128| {
+            let is_it = |record: &Record<'_>| {
+                self.faults.fault(record, Cause::ConflictingDuplicate).is_some_and(|fault| fault.id == id)
+            };
+            let mut records = row.filed.iter().map(|filed| (row.record(filed), filed));
+            let found = records.find(|(record, _)| is_it(record));
+            found.map(|(record, filed)| Named::of(&record, filed.raw.as_deref()))
+        };
+        self.faults.differ(home, (&before.0.faults, &after.faults), tick, named, &mut out.faults);
         Turn { next: None, vacant: row.filed.is_empty() }
     }
 
-    fn turned(&mut self, _tick: Tick, _out: &mut Outbox) {}
+    fn turned(&mut self, _tick: Tick, _out: &mut Outbox) {
+        self.faults.turned();
+    }
 
     /// Reference rows are never forgotten.
     fn forget_after(&self, _row: &Row) -> Tick {
         Tick::MAX
     }
 
-    fn forget(&mut self, _row: &mut Row, _now: Tick, _out: &mut Outbox) {}
+    fn forget(&mut self, _key: u128, _row: &mut Row, _now: Tick, _out: &mut Outbox) {}
 
     fn touches(&self, _side: &[(ReferenceRow, isize)], _row: &Row) -> bool {
         false
@@ -121,7 +143,7 @@ impl Fold for References {
     fn revise(&mut self, _row: &mut Row) {}
 
     fn is_full(out: &Outbox) -> bool {
-        out.told.bytes() > 1 << 20
+        out.is_full()
     }
 
     fn rest(&mut self, slab: &Slab<Row>, out: &mut Outbox) -> bool {

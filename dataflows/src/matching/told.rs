@@ -9,10 +9,12 @@ use smallvec::SmallVec;
 
 use super::directory::{Directory, System};
 use crate::Tick;
+use crate::faults::{FaultBatch, Faults};
+use crate::graph::Settings;
 use crate::keys::{Keyed, owner};
-use crate::ops::timeline_by_key::Event;
+use crate::ops::timeline_by_key::{Change, Changes, Event};
 use crate::rows::Output;
-use crate::seams::{Counts, LedgerBatch, PlaysBatch, Posting, Reading};
+use crate::seams::{Counts, LedgerBatch, PlaysBatch, Reading};
 
 /// A quarter of an hour: the finest that any zone's days and hours are made of.
 pub const QUARTER_MS: u64 = 900_000;
@@ -56,6 +58,8 @@ pub struct Told {
     pub play: Option<Play>,
     /// What is counted.
     pub marks: Marks,
+    /// Records that are faults, where anybody asks.
+    pub faults: Faults,
     /// Rows, where they are read.
     pub rows: Vec<(Output, Vec<u8>)>,
 }
@@ -98,33 +102,58 @@ impl Marks {
 pub struct Outbox {
     /// For each worker that owns accounts.
     pub ledger: Vec<LedgerBatch>,
+    /// How many events are in there.
+    pub events: usize,
     /// For each worker that owns games.
     pub plays: Vec<PlaysBatch>,
     /// What the reader gets.
     pub told: Reading,
+    /// What became of failed records.
+    pub faults: FaultBatch,
     /// Reference rows that stand or stand no more.
     pub references: Vec<(super::directory::ReferenceRow, Tick, isize)>,
 }
 
-/// Puts what keys tell into the outbox, the sums of system accounts and games gathered by tick.
+/// Events that travel in one message, about: they stay in the nearer caches until they are worked.
+const EVENTS: usize = 4_096;
+
+impl Outbox {
+    /// Whether it is worth sending.
+    pub fn is_full(&self) -> bool {
+        self.told.bytes() > 1 << 20 || self.events >= EVENTS
+    }
+}
+
+/// Puts what keys tell into the outbox, the sums of system accounts and games gathered: by tick where somebody reads
+/// changes, else for as long as the operator works.
 pub struct Writer {
     workers: usize,
+    teller: u32,
+    by_tick: bool,
     systems: HashMap<u32, (i128, i64), Keyed>,
     plays: HashMap<(u32, Currency, u32), Plays, Keyed>,
     wins: HashMap<u32, Wins, Keyed>,
 }
 
 impl Writer {
-    /// A writer for so many workers.
-    pub fn new(workers: usize) -> Self {
-        Self { workers, systems: HashMap::default(), plays: HashMap::default(), wins: HashMap::default() }
+    /// A writer of `teller`, a number that no other of the whole job has.
+    pub fn new(settings: &Settings, teller: u32) -> Self {
+        let (workers, by_tick) = (settings.workers, settings.wanted.changes);
+        Self {
+            workers,
+            teller,
+            by_tick,
+            systems: HashMap::default(),
+            plays: HashMap::default(),
+            wins: HashMap::default(),
+        }
     }
 
+    #[inline]
     fn batch<'o>(&self, out: &'o mut Outbox, key: u128) -> &'o mut LedgerBatch {
         if out.ledger.is_empty() {
-            out.ledger = (0..self.workers)
-                .map(|worker| LedgerBatch { worker: worker as u32, ..LedgerBatch::default() })
-                .collect();
+            let batch = |worker| LedgerBatch { worker, teller: self.teller, ..LedgerBatch::default() };
+            out.ledger = (0..self.workers as u32).map(batch).collect();
         }
         &mut out.ledger[owner(key, self.workers)]
     }
@@ -134,14 +163,15 @@ impl Writer {
     pub fn book(&mut self, booked: &Booked, diff: i8, tick: Tick, directory: &Directory, out: &mut Outbox) {
         let key = directory.account_key(booked.account);
         let &Booked { event, claim, legs, .. } = booked;
-        self.batch(out, key).postings.push(Posting {
-            account: key,
-            event,
-            claim,
-            legs: legs as i8,
-            diff,
-            tick,
-        });
+        out.events += 1;
+        let batches = &mut self.batch(out, key).changes;
+        if batches.last().is_none_or(|last| self.by_tick && last.tick != tick) {
+            let room = if self.by_tick { 0 } else { EVENTS / self.workers };
+            batches.push(Changes::new(tick, room));
+        }
+        if let Some(changes) = batches.last_mut() {
+            changes.push(Change { account: booked.account, event, legs: legs as i8, diff }, claim);
+        }
         if legs != 0 {
             let system = directory.system(booked.account, booked.against);
             let sum = self.systems.entry(system).or_default();
@@ -150,10 +180,16 @@ impl Writer {
         }
     }
 
+    /// The sum that a play is part of.
+    #[inline]
+    pub fn plays_of(&mut self, play: &Play) -> &mut Plays {
+        self.plays.entry((play.game, play.currency, play.quarter)).or_default()
+    }
+
     /// Tells that a wager counts in its game's RTP, or no more.
     #[inline]
     pub fn play(&mut self, play: &Play, diff: i8) {
-        let sum = self.plays.entry((play.game, play.currency, play.quarter)).or_default();
+        let sum = self.plays_of(play);
         if diff > 0 {
             sum.add(&play.plays);
         } else {
@@ -194,8 +230,16 @@ impl Writer {
         });
     }
 
-    /// Sends what was gathered of a tick, and the names of what was new in it.
-    pub fn flush(&mut self, tick: Tick, directory: &mut Directory, out: &mut Outbox) {
+    /// A tick is over.
+    pub fn end_tick(&mut self, tick: Tick, directory: &Directory, out: &mut Outbox) {
+        if self.by_tick {
+            self.flush(tick, directory, out);
+        }
+    }
+
+    /// The outbox is about to be sent: adds the names of what is new in it, and to the last of several what was
+    /// gathered for all of them.
+    pub fn seal(&mut self, tick: Tick, is_last: bool, directory: &mut Directory, out: &mut Outbox) {
         for name in directory.new_names.drain(..) {
             if name.is_game() {
                 self.plays_batch(out, name.key).names.push(name);
@@ -203,10 +247,16 @@ impl Writer {
                 self.batch(out, name.key).names.push(name);
             }
         }
+        if is_last && !self.by_tick {
+            self.flush(tick, directory, out);
+        }
+    }
+
+    fn flush(&mut self, tick: Tick, directory: &Directory, out: &mut Outbox) {
         let mut systems = std::mem::take(&mut self.systems);
         for (system, sum) in systems.drain() {
             let key = directory.account_key(system);
-            self.batch(out, key).sums.push((key, sum.0, sum.1, tick));
+            self.batch(out, key).sums.push((system, sum.0, sum.1, tick));
         }
         self.systems = systems;
         let mut plays = std::mem::take(&mut self.plays);
@@ -220,7 +270,7 @@ impl Writer {
         let mut wins = std::mem::take(&mut self.wins);
         for (account, sum) in wins.drain().filter(|(_, sum)| *sum != Wins::default()) {
             let key = directory.account_key(account);
-            self.batch(out, key).wins.push((key, sum, tick));
+            self.batch(out, key).wins.push((account, sum, tick));
         }
         self.wins = wins;
     }

@@ -5,9 +5,10 @@
 //! key is a list of records that [`gyre_domain::lifecycle::judge`] reads whole, and becomes simple again as soon as it
 //! can. The two ways tell the same: a law.
 
+use gyre_domain::cause::Cause;
 use gyre_domain::currency::Currency;
 use gyre_domain::lifecycle::{self, Life, State};
-use gyre_domain::records::Record;
+use gyre_domain::records::{Record, Topic};
 
 use super::directory::{Directory, ReferenceRow};
 use super::log::{Log, Place};
@@ -15,9 +16,9 @@ use super::many::Filed;
 use super::told::{Outbox, Told, Writer};
 use crate::Tick;
 use crate::batch::{Batch, Kind};
+use crate::faults::{FaultTeller, Faults, Home, Named};
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
-use crate::packed::Packed;
 use crate::rows::{Output, Rows, Wanted};
 
 mod filing;
@@ -40,28 +41,32 @@ pub struct Wagers {
     settings: Settings,
     directory: Directory,
     writer: Writer,
+    faults: FaultTeller,
     log: Log,
     lists: Vec<Vec<Filed>>,
     free_lists: Vec<u32>,
     currencies: Vec<Currency>,
     /// Log entries that were replaced in this tick: what stood before may still be read from them.
     freed: Vec<Place>,
+    scratch: Vec<u8>,
     last_tick: Tick,
     resting: Option<super::rest::Resting>,
 }
 
 impl Wagers {
-    /// A fold without records.
-    pub fn new(settings: Settings) -> Self {
+    /// A fold without records, that tells as `teller`.
+    pub fn new(settings: Settings, teller: u32) -> Self {
         Self {
             directory: Directory::new(settings.keys, settings.result_due_ms),
-            writer: Writer::new(settings.workers),
+            writer: Writer::new(&settings, teller),
+            faults: settings.fault_teller(),
             settings,
             log: Log::default(),
             lists: Vec::new(),
             free_lists: Vec::new(),
             currencies: Vec::new(),
             freed: Vec::new(),
+            scratch: Vec::new(),
             last_tick: 0,
             resting: None,
         }
@@ -71,16 +76,18 @@ impl Wagers {
         &self.lists[slot.account as usize]
     }
 
+    /// The records of a list as the domain knows them.
+    fn records<'a>(&'a self, slot: &Slot) -> Vec<Record<'a>> {
+        let record = |filed: &'a Filed| match filed.is_outcome {
+            true => Record::Outcome(filed.packed().outcome()),
+            false => Record::Wager(filed.packed().wager()),
+        };
+        self.lists[slot.account as usize].iter().map(record).collect()
+    }
+
     /// Judges a list whole. `all_rows` asks for rows that nobody reads as changes: those at rest.
     fn tell_list(&self, slot: &Slot, tick: Tick, wanted: Wanted) -> (Told, Life) {
-        let filed = self.list(slot);
-        let records: Vec<Record<'_>> = filed
-            .iter()
-            .map(|filed| match filed.is_outcome {
-                true => Record::Outcome(filed.packed().outcome()),
-                false => Record::Wager(filed.packed().wager()),
-            })
-            .collect();
+        let (filed, records) = (self.list(slot), self.records(slot));
         let life = lifecycle::judge(&records, &self.directory, self.settings.skew_ms_max);
         let told = super::judged::Judged {
             records: &records,
@@ -88,6 +95,7 @@ impl Wagers {
             life: &life,
             directory: &self.directory,
             settings: &self.settings,
+            faults: &self.faults,
             tick,
             wanted,
         }
@@ -101,6 +109,25 @@ impl Wagers {
         } else {
             self.tell_simple(slot, tick)
         }
+    }
+
+    /// Tells what became of failed records of a key.
+    fn tell_faults(&self, home: Home, slot: &Slot, faults: (&Faults, &Faults), tick: Tick, out: &mut Outbox) {
+        let named = |id: u128| self.named(slot, id);
+        self.faults.differ(home, (faults.0, faults.1), tick, named, &mut out.faults);
+    }
+
+    /// Whose a fault is.
+    fn named(&self, slot: &Slot, id: u128) -> Option<Named> {
+        let is_it = |record: &Record<'_>| {
+            self.faults.fault(record, Cause::OutcomeMissing).is_some_and(|fault| fault.id == id)
+        };
+        if !slot.has(MANY) {
+            return slot.has(WAGER).then(|| Named::of(&Record::Wager(self.wager_of(slot)), None));
+        }
+        let records = self.records(slot);
+        let found = records.iter().zip(self.list(slot)).find(|(record, _)| is_it(record));
+        found.map(|(record, filed)| Named::of(record, filed.raw.as_deref()))
     }
 
     /// Writes the rows of a key at rest; where it stands goes to `sorted`, if that is there.
@@ -121,22 +148,24 @@ impl Wagers {
         }
     }
 
-    /// The texts by which rows of `wager_states` are sorted, and where the key's records are; `None` without a wager.
-    pub(super) fn wager_of<'a>(&'a self, slot: &'a Slot) -> Option<Packed<'a>> {
+    /// Tenant, provider and id, by which rows of `wager_states` are sorted; `None` without a wager.
+    pub(super) fn identity_of(&self, slot: &Slot) -> Option<[&[u8]; 3]> {
         if slot.has(MANY) {
             // All wager records of a key share its identity: any of them has the texts.
             let wager = self.list(slot).iter().find(|filed| !filed.is_outcome);
-            wager.map(Filed::packed)
-        } else {
-            slot.has(WAGER).then(|| Packed(self.log.get(slot.wager)))
+            return wager.map(|filed| filed.packed().leading_texts());
         }
+        slot.has(WAGER).then(|| {
+            let [tenant, provider, ..] = self.directory.names(slot.account, slot.game);
+            [tenant.as_bytes(), provider.as_bytes(), self.kept_wager(slot).id]
+        })
     }
 
     /// Asks for a key's texts ahead of their use.
     pub(super) fn prefetch(&self, slot: &Slot) {
         if slot.has(WAGER) {
             self.log.prefetch(slot.wager);
-            self.log.prefetch(slot.settle);
+            self.directory.prefetch_names(slot.account);
         }
     }
 
@@ -149,6 +178,11 @@ impl Wagers {
     pub(super) fn last_tick(&self) -> Tick {
         self.last_tick
     }
+}
+
+/// Where the records of a wager are judged.
+fn home(key: u128) -> Home {
+    Home { key, topic: Topic::Wagers as u8, is_unsound: false }
 }
 
 impl Fold for Wagers {
@@ -164,10 +198,26 @@ impl Fold for Wagers {
         let filed = match head.kind {
             Kind::Wager => self.file_wager(slot, head, packed),
             Kind::Settle => self.file_settle(slot, head, packed),
+            Kind::Lap => return self.faults.enter(head.account),
             _ => false,
         };
         if !filed {
             self.file_in_list(slot, batch, at);
+        }
+    }
+
+    #[inline]
+    fn prefetch(&self, batch: &Batch, at: usize, is_near: bool) {
+        let head = batch.head(at);
+        if head.kind == Kind::Wager {
+            self.directory.prefetch_account(head.account, is_near);
+        }
+    }
+
+    #[inline]
+    fn prefetch_turn(&self, slot: &Slot) {
+        if !slot.has(MANY) && slot.has(WAGER) {
+            self.directory.prefetch_names(slot.account);
         }
     }
 
@@ -179,7 +229,7 @@ impl Fold for Wagers {
         }
     }
 
-    fn turn(&mut self, slot: &mut Slot, before: Before, tick: Tick, out: &mut Outbox) -> Turn {
+    fn turn(&mut self, key: u128, slot: &mut Slot, before: Before, tick: Tick, out: &mut Outbox) -> Turn {
         if !slot.has(MANY)
             && let Before::Simple(before) = &before
             && self.turn_plain(before, slot, tick, out)
@@ -204,15 +254,21 @@ impl Fold for Wagers {
             (self.tell_simple(slot, tick), self.missing_from_ms(slot))
         };
         self.writer.differ(&before, &after, tick, &self.directory, out);
+        self.tell_faults(home(key), slot, (&before.faults, &after.faults), tick, out);
         Turn { next: missing_from_ms.filter(|&from_ms| from_ms > tick), vacant: slot.flags() == 0 }
     }
 
     fn turned(&mut self, tick: Tick, out: &mut Outbox) {
-        self.writer.flush(tick, &mut self.directory, out);
+        self.writer.end_tick(tick, &self.directory, out);
         for place in self.freed.drain(..) {
             self.log.free(place);
         }
+        self.faults.turned();
         self.last_tick = tick;
+    }
+
+    fn seal(&mut self, tick: Tick, is_last: bool, out: &mut Outbox) {
+        self.writer.seal(tick, is_last, &mut self.directory, out);
     }
 
     fn forget_after(&self, slot: &Slot) -> Tick {
@@ -235,19 +291,18 @@ impl Fold for Wagers {
         !has_recent && self.forget_after(slot) < admitted
     }
 
-    fn forget(&mut self, slot: &mut Slot, now: Tick, out: &mut Outbox) {
+    fn forget(&mut self, key: u128, slot: &mut Slot, now: Tick, out: &mut Outbox) {
         if self.settings.rest_at_end {
             self.rest_rows(slot, now, &mut out.told.rest.loose, None);
+        }
+        if self.faults.is_on() && (slot.has(MANY) || !slot.has(SETTLED)) {
+            self.faults.forget(home(key), &self.tell(slot, now).faults, now, &mut out.faults);
         }
         if slot.has(MANY) {
             self.lists[slot.account as usize] = Vec::new();
             self.free_lists.push(slot.account);
         } else {
-            for (flag, place) in [(WAGER, slot.wager), (SETTLED, slot.settle)] {
-                if slot.has(flag) {
-                    self.freed.push(place);
-                }
-            }
+            self.free_kept(slot);
         }
     }
 
@@ -271,7 +326,7 @@ impl Fold for Wagers {
     }
 
     fn is_full(out: &Outbox) -> bool {
-        out.told.bytes() > 1 << 20
+        out.is_full()
     }
 
     fn rest(&mut self, slab: &Slab<Slot>, out: &mut Outbox) -> bool {

@@ -38,11 +38,7 @@ impl<L: ByTick> Waiting<L> {
         let last = self.updates.last().map_or(0, L::tick);
         let follows = updates.first().is_none_or(|first| L::tick(first) >= last);
         self.sorted &= follows && updates.is_sorted_by_key(L::tick);
-        if self.updates.is_empty() {
-            std::mem::swap(&mut self.updates, updates);
-        } else {
-            self.updates.append(updates);
-        }
+        self.updates.append(updates);
     }
 
     /// Works every tick before `frontier`, in order.

@@ -16,14 +16,14 @@
 //!
 //! Messages carry many updates, each with its own tick, at one least time; updates ahead of the frontier wait here.
 
-use std::collections::BTreeMap;
-
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 
+use super::calendar::Calendar;
 use super::key_index::{KeyIndex, prefetch};
 use crate::Tick;
 
@@ -43,6 +43,10 @@ pub trait Updates: Clone + 'static {
     fn tick(&self, at: usize) -> Tick;
     /// The tick at which update `at` was admitted: its own where ticks are exact, finer where they are coarse.
     fn admitted(&self, at: usize) -> Tick;
+    /// Update `at` is no record: it only wakes its key.
+    fn only_wakes(&self, _at: usize) -> bool {
+        false
+    }
 }
 
 /// What a key's turn came to.
@@ -75,13 +79,21 @@ pub trait Fold: 'static {
     /// Tells the differences between `before` and `f` at `tick`.
     fn turn(
         &mut self,
+        key: u128,
         state: &mut Self::State,
         before: Self::Before,
         tick: Tick,
         out: &mut Self::Out,
     ) -> Turn;
+    /// Update `at` is coming: asks for memory of the fold's own ahead of it, and once more when it is near.
+    fn prefetch(&self, _updates: &Self::Updates, _at: usize, _is_near: bool) {}
+    /// A key's turn is near: asks for memory of the fold's own ahead of it.
+    fn prefetch_turn(&self, _state: &Self::State) {}
     /// All keys that a tick touched have had their turn.
     fn turned(&mut self, tick: Tick, out: &mut Self::Out);
+    /// `out` is about to be sent, at `tick`: adds what was gathered for it. `is_last` where no more is sent before
+    /// other operators have their turn.
+    fn seal(&mut self, _tick: Tick, _is_last: bool, _out: &mut Self::Out) {}
     /// The tick after which nothing can touch the key any more; `Tick::MAX` where nothing was filed.
     fn forget_after(&self, state: &Self::State) -> Tick;
     /// Whether nothing admitted at `admitted` can touch the key any more. Asked for every record of a key.
@@ -89,7 +101,7 @@ pub trait Fold: 'static {
         self.forget_after(state) < admitted
     }
     /// Tells the rows of a key that is forgotten, and frees what it holds.
-    fn forget(&mut self, state: &mut Self::State, now: Tick, out: &mut Self::Out);
+    fn forget(&mut self, key: u128, state: &mut Self::State, now: Tick, out: &mut Self::Out);
     /// Whether side rows change what is said of a key.
     fn touches(&self, side: &[(Self::Side, isize)], state: &Self::State) -> bool;
     /// Takes side rows in.
@@ -201,13 +213,22 @@ where
     let activator = stream.scope().activator_for(builder.operator_info().address);
 
     builder.build(move |capabilities| {
-        let mut capability = capabilities.into_iter().next();
+        // Rows at rest are told at the end of time: that holds nobody up, not even around a loop.
+        let mut end = capabilities.into_iter().next();
+        // Timers that fire with whatever comes next, or at the end, follow the frontier.
+        let mut held = end.clone().filter(|_| pace.timer_tick_ms.is_none());
+        end.iter_mut().for_each(|end| end.downgrade(&Tick::MAX));
         let mut keyed = Keyed::new(fold, pace);
         move |frontiers| {
-            input
-                .for_each(|_, messages| keyed.waiting.extend(messages.drain(..).map(|updates| (updates, 0))));
-            side_input.for_each(|_, rows| keyed.side.append(rows));
-            let Some(held) = &mut capability else { return };
+            input.for_each(|capability, messages| {
+                keyed.waiting.extend(messages.drain(..).map(|updates| (updates, 0)));
+                hold_least(&mut held, capability.retain_least(0));
+            });
+            side_input.for_each(|capability, rows| {
+                keyed.side.append(rows);
+                hold_least(&mut held, capability.retain_least(0));
+            });
+            let Some(at_end) = &end else { return };
             let mut handle = output.activate();
             let frontier = frontiers
                 .iter()
@@ -216,27 +237,35 @@ where
             let frontier = frontier.unwrap_or(Tick::MAX);
             let mut done = false;
             {
-                let mut session = handle.session(held);
-                let mut send = |out: &mut F::Out, must: bool| {
-                    if must || F::is_full(out) {
-                        session.give(std::mem::take(out));
-                    }
-                };
+                let mut session = handle.session(held.as_ref().unwrap_or(at_end));
+                let mut send = |out: F::Out| session.give(out);
                 keyed.work_through(frontier, &mut send);
                 if frontier == Tick::MAX {
                     done = !pace.rest_at_end || keyed.rest(&mut send);
                 }
             }
+            match (&mut held, keyed.least_to_come(frontier)) {
+                (Some(held), Some(least)) if least > *held.time() => held.downgrade(&least),
+                (_, None) => held = None,
+                _ => {}
+            }
             if done {
-                capability = None;
+                (end, held) = (None, None);
             } else if frontier == Tick::MAX {
                 activator.activate();
-            } else if frontier > *held.time() {
-                held.downgrade(&frontier);
             }
         }
     });
     stream
+}
+
+/// Keeps the capability with the lesser time.
+fn hold_least(held: &mut Option<Capability<Tick>>, other: Option<Capability<Tick>>) {
+    if let Some(other) = other
+        && held.as_ref().is_none_or(|held| other.time() < held.time())
+    {
+        *held = Some(other);
+    }
 }
 
 /// The operator's state and its work, apart from the engine.
@@ -248,12 +277,14 @@ struct Keyed<F: Fold> {
     /// Messages with updates ahead of the frontier, each with how many of its updates were worked.
     waiting: Vec<(F::Updates, usize)>,
     side: Vec<(F::Side, Tick, isize)>,
-    timers: BTreeMap<Tick, Vec<u32>>,
-    forgetting: BTreeMap<Tick, Vec<u32>>,
+    timers: Calendar,
+    forgetting: Calendar,
     touched: Vec<(u32, F::Before)>,
     marks: Vec<u64>,
     /// The last tick that was worked.
     now: Tick,
+    /// The last tick at which a record came.
+    last_record: Tick,
     /// The timers that were left at the end have fired.
     ended: bool,
     out: F::Out,
@@ -268,18 +299,19 @@ impl<F: Fold> Keyed<F> {
             slab: Slab::default(),
             waiting: Vec::new(),
             side: Vec::new(),
-            timers: BTreeMap::new(),
-            forgetting: BTreeMap::new(),
+            timers: Calendar::default(),
+            forgetting: Calendar::default(),
             touched: Vec::new(),
             marks: Vec::new(),
             now: 0,
+            last_record: 0,
             ended: false,
             out: F::Out::default(),
         }
     }
 
     /// Works every tick before `frontier`, in order.
-    fn work_through(&mut self, frontier: Tick, send: &mut impl FnMut(&mut F::Out, bool)) {
+    fn work_through(&mut self, frontier: Tick, send: &mut impl FnMut(F::Out)) {
         let due = self.due_updates(frontier);
         self.side.sort_by_key(|(_, tick, _)| *tick);
         let mut sides = std::mem::take(&mut self.side);
@@ -294,28 +326,46 @@ impl<F: Fold> Keyed<F> {
             let Some(tick) = [record_tick, side_tick, timer_tick].into_iter().flatten().min() else { break };
             let here = updates.partition_point(|update| update.0 == tick);
             let side_here = sides.partition_point(|side| side.1 == tick);
-            self.work(tick, &updates[..here], &sides[..side_here]);
+            self.work(tick, &updates[..here], &sides[..side_here], send);
             (updates, sides) = (&updates[here..], &sides[side_here..]);
             told = true;
-            send(&mut self.out, false);
         }
         self.waiting.retain(|(message, worked)| *worked < message.len());
         // The horizon lies far behind the last tick worked: nothing admitted from now on can touch these keys.
+        // After the last record of a replay time runs on, and nothing expires.
         if frontier != Tick::MAX {
-            told |= self.forget_through(frontier.saturating_sub(1));
+            let now = frontier.saturating_sub(1);
+            told |= self.forget_through(if self.pace.rest_at_end { now.min(self.last_record) } else { now });
         }
         if told {
-            send(&mut self.out, true);
+            self.send(self.now, send);
         }
     }
 
-    /// The updates before `frontier` as (tick, message, place), in order of tick.
+    fn send(&mut self, tick: Tick, send: &mut impl FnMut(F::Out)) {
+        self.fold.seal(tick, true, &mut self.out);
+        send(std::mem::take(&mut self.out));
+    }
+
+    /// The least tick at which something may still be told: of updates that wait, or of timers that will fire.
+    fn least_to_come(&self, frontier: Tick) -> Option<Tick> {
+        let Some(tick_ms) = self.pace.timer_tick_ms else {
+            return Some(frontier).filter(|&frontier| frontier < Tick::MAX);
+        };
+        let updates = self.waiting.iter().map(|(message, worked)| message.tick(*worked));
+        let sides = self.side.iter().map(|(_, tick, _)| *tick);
+        let timer = self.timers.first().map(|tick| tick.next_multiple_of(tick_ms).max(self.now));
+        updates.chain(sides).chain(timer.filter(|_| !self.ended)).min()
+    }
+
+    /// The updates before `frontier` as (tick, message, place), in order of tick. What tells an earlier tick than the
+    /// last one worked (a key that was forgotten) belongs to that.
     fn due_updates(&mut self, frontier: Tick) -> Vec<(Tick, u32, u32)> {
         let mut due = Vec::new();
         let mut sorted = true;
         for (number, (message, worked)) in self.waiting.iter_mut().enumerate() {
             while *worked < message.len() && message.tick(*worked) < frontier {
-                let tick = message.tick(*worked);
+                let tick = message.tick(*worked).max(self.now);
                 sorted &= due.last().is_none_or(|last: &(Tick, u32, u32)| last.0 <= tick);
                 due.push((tick, number as u32, *worked as u32));
                 *worked += 1;
@@ -332,25 +382,31 @@ impl<F: Fold> Keyed<F> {
         if self.ended {
             return None;
         }
-        let (&first, _) = self.timers.first_key_value()?;
+        let first = self.timers.first()?;
         match self.pace.timer_tick_ms {
             Some(tick_ms) => {
                 Some(first.next_multiple_of(tick_ms).max(self.now)).filter(|&tick| tick < frontier)
             }
             // Only at the end, and then all at once.
-            None if frontier == Tick::MAX && self.pace.rest_at_end => self.timers.keys().next_back().copied(),
+            None if frontier == Tick::MAX && self.pace.rest_at_end => self.timers.last(),
             None => None,
         }
         .filter(|_| frontier != Tick::MAX || self.pace.rest_at_end)
     }
 
-    fn work(&mut self, tick: Tick, updates: &[(Tick, u32, u32)], sides: &[(F::Side, Tick, isize)]) {
+    fn work(
+        &mut self,
+        tick: Tick,
+        updates: &[(Tick, u32, u32)],
+        sides: &[(F::Side, Tick, isize)],
+        send: &mut impl FnMut(F::Out),
+    ) {
         // First, while every key that they touch still tells what stood before them.
         if !sides.is_empty() {
             self.take_sides(tick, sides);
         }
-        while let Some(entry) = self.timers.first_entry().filter(|entry| *entry.key() <= tick) {
-            for slot in entry.remove() {
+        while let Some(slots) = self.timers.take_first_through(tick) {
+            for slot in slots {
                 if self.slab.is_used(slot) {
                     self.touch(slot, false);
                 }
@@ -361,9 +417,11 @@ impl<F: Fold> Keyed<F> {
         for (place, update) in updates.iter().enumerate() {
             if let Some(ahead) = updates.get(place + 24) {
                 self.index.prefetch(key_of(ahead));
+                self.fold.prefetch(&waiting[ahead.1 as usize].0, ahead.2 as usize, false);
             }
-            if let Some(slot) = updates.get(place + 8).and_then(|ahead| self.index.guess(key_of(ahead))) {
-                self.slab.prefetch(slot);
+            if let Some(ahead) = updates.get(place + 8) {
+                self.index.guess(key_of(ahead)).inspect(|&slot| self.slab.prefetch(slot));
+                self.fold.prefetch(&waiting[ahead.1 as usize].0, ahead.2 as usize, true);
             }
             let key = key_of(update);
             let (message, at) = (&waiting[update.1 as usize].0, update.2 as usize);
@@ -371,12 +429,15 @@ impl<F: Fold> Keyed<F> {
                 Some(slot) => slot,
                 None => self.admit(key),
             };
-            self.forget_if_past(slot, tick, message.admitted(at));
+            if !message.only_wakes(at) {
+                self.last_record = tick;
+                self.forget_if_past(slot, tick, message.admitted(at));
+            }
             self.touch(slot, false);
             self.fold.file(&mut self.slab.get_mut(slot).1, message, at);
         }
         self.waiting = waiting;
-        self.turn_touched(tick);
+        self.turn_touched(tick, send);
         self.now = tick;
     }
 
@@ -421,17 +482,17 @@ impl<F: Fold> Keyed<F> {
     /// A coarse tick holds records from before and after a key's time: those from before have their turn first.
     #[cold]
     fn forget_past(&mut self, slot: u32, tick: Tick, is_touched: bool) {
-        let state = &mut self.slab.get_mut(slot).1;
+        let (key, state) = self.slab.get_mut(slot);
         let mut now = self.now;
         if is_touched && let Some(at) = self.touched.iter().rposition(|(touched, _)| *touched == slot) {
             let (_, before) = self.touched.swap_remove(at);
             self.marks[slot as usize / 64] &= !(1 << (slot % 64));
-            if self.fold.turn(state, before, tick, &mut self.out).vacant {
+            if self.fold.turn(*key, state, before, tick, &mut self.out).vacant {
                 return;
             }
             now = tick;
         }
-        self.fold.forget(state, now, &mut self.out);
+        self.fold.forget(*key, state, now, &mut self.out);
         *state = F::State::default();
     }
 
@@ -445,22 +506,31 @@ impl<F: Fold> Keyed<F> {
         }
     }
 
-    fn turn_touched(&mut self, tick: Tick) {
+    fn turn_touched(&mut self, tick: Tick, send: &mut impl FnMut(F::Out)) {
         let mut touched = std::mem::take(&mut self.touched);
-        for (slot, before) in touched.drain(..) {
+        let slots: Vec<u32> = touched.iter().map(|(slot, _)| *slot).collect();
+        for (at, (slot, before)) in touched.drain(..).enumerate() {
+            slots.get(at + 16).iter().for_each(|&&ahead| self.slab.prefetch(ahead));
+            slots.get(at + 8).iter().for_each(|&&ahead| self.fold.prefetch_turn(&self.slab.get(ahead).1));
             self.marks[slot as usize / 64] &= !(1 << (slot % 64));
             let (key, state) = self.slab.get_mut(slot);
-            let turn = self.fold.turn(state, before, tick, &mut self.out);
+            let turn = self.fold.turn(*key, state, before, tick, &mut self.out);
+            if F::is_full(&self.out) {
+                self.fold.seal(tick, false, &mut self.out);
+                send(std::mem::take(&mut self.out));
+            }
             if turn.vacant {
                 self.index.remove(*key, slot);
                 self.slab.give_back(slot);
                 continue;
             }
             if let Some(next) = turn.next.filter(|&next| next > tick) {
-                self.timers.entry(next).or_default().push(slot);
+                // Where ticks are exact it fires with the first at or after its time.
+                let fires = self.pace.timer_tick_ms.map_or(next, |tick_ms| next.next_multiple_of(tick_ms));
+                self.timers.add(fires, slot);
             }
             let after = self.fold.forget_after(&self.slab.get(slot).1);
-            self.forgetting.entry(self.forget_bucket(after)).or_default().push(slot);
+            self.forgetting.add(self.forget_bucket(after), slot);
         }
         self.touched = touched;
         self.fold.turned(tick, &mut self.out);
@@ -473,8 +543,8 @@ impl<F: Fold> Keyed<F> {
     /// Forgets the keys that nothing admitted at `now` or later can touch; says whether there were any.
     fn forget_through(&mut self, now: Tick) -> bool {
         let mut any = false;
-        while let Some(entry) = self.forgetting.first_entry().filter(|entry| *entry.key() <= now) {
-            for slot in entry.remove() {
+        while let Some(slots) = self.forgetting.take_first_through(now) {
+            for slot in slots {
                 if !self.slab.is_used(slot) || self.fold.forget_after(&self.slab.get(slot).1) >= now {
                     continue;
                 }
@@ -487,16 +557,16 @@ impl<F: Fold> Keyed<F> {
 
     fn forget(&mut self, slot: u32) {
         let (key, state) = self.slab.get_mut(slot);
-        self.fold.forget(state, self.now, &mut self.out);
+        self.fold.forget(*key, state, self.now, &mut self.out);
         self.index.remove(*key, slot);
         self.slab.give_back(slot);
     }
 
     /// The rows at rest, some at a time; says whether that was all.
-    fn rest(&mut self, send: &mut impl FnMut(&mut F::Out, bool)) -> bool {
+    fn rest(&mut self, send: &mut impl FnMut(F::Out)) -> bool {
         self.ended = true;
         let done = self.fold.rest(&self.slab, &mut self.out);
-        send(&mut self.out, true);
+        self.send(self.now, send);
         done
     }
 }

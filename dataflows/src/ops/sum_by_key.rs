@@ -9,6 +9,7 @@
 //! A sum that counts nothing any more leaves the state.
 
 use std::hash::Hash;
+use std::marker::PhantomData;
 
 use hashbrown::HashMap;
 use timely::dataflow::StreamVec;
@@ -24,6 +25,24 @@ pub trait Sum: Clone + Default + PartialEq + 'static {
     fn add(&mut self, addend: &Self);
     /// Whether nothing stands behind the sum any more: the key then has no row.
     fn is_void(&self) -> bool;
+}
+
+/// Addends as they travel: those of one tick.
+pub trait Addends<K, S>: Clone + 'static {
+    /// Since when.
+    fn tick(&self) -> Tick;
+    /// Gives each with its key.
+    fn each(&self, add: impl FnMut(&K, &S));
+}
+
+impl<K: Clone + 'static, S: Clone + 'static> Addends<K, S> for (K, S, Tick) {
+    fn tick(&self) -> Tick {
+        self.2
+    }
+
+    fn each(&self, mut add: impl FnMut(&K, &S)) {
+        add(&self.0, &self.1);
+    }
 }
 
 /// What is said of sums.
@@ -55,21 +74,23 @@ pub trait Teller: 'static {
 }
 
 /// See the module. `name` is the operator's name in words.
-pub fn sum_by_key<'s, T: Teller>(
-    addends: StreamVec<'s, Tick, (T::Key, T::Sum, Tick)>,
-    pact: impl ParallelizationContract<Tick, Vec<(T::Key, T::Sum, Tick)>>,
+pub fn sum_by_key<'s, T: Teller, A: Addends<T::Key, T::Sum>>(
+    addends: StreamVec<'s, Tick, A>,
+    pact: impl ParallelizationContract<Tick, Vec<A>>,
     name: &str,
     rest_at_end: bool,
     teller: T,
 ) -> StreamVec<'s, Tick, T::Out> {
-    by_tick(addends, pact, name, rest_at_end, Sums { teller, sums: HashMap::default(), changed: Vec::new() })
+    let sums = Sums { teller, sums: HashMap::default(), changed: Vec::new(), addends: PhantomData::<A> };
+    by_tick(addends, pact, name, rest_at_end, sums)
 }
 
-struct Sums<T: Teller> {
+struct Sums<T: Teller, A> {
     teller: T,
     sums: HashMap<T::Key, Entry<T::Sum>, Keyed>,
     /// The keys that this tick changed, with what stood before.
     changed: Vec<(T::Key, T::Sum)>,
+    addends: PhantomData<A>,
 }
 
 #[derive(Default)]
@@ -79,26 +100,26 @@ struct Entry<S> {
     tick: Tick,
 }
 
-impl<T: Teller> ByTick for Sums<T> {
-    type In = (T::Key, T::Sum, Tick);
+impl<T: Teller, A: Addends<T::Key, T::Sum>> ByTick for Sums<T, A> {
+    type In = A;
     type Out = T::Out;
 
-    fn tick(update: &Self::In) -> Tick {
-        update.2
+    fn tick(addends: &A) -> Tick {
+        addends.tick()
     }
 
-    fn work(&mut self, tick: Tick, updates: &[Self::In], out: &mut T::Out) {
-        for (key, addend, _) in updates {
-            let entry = self
-                .sums
-                .entry(key.clone())
-                .or_insert_with(|| Entry { sum: T::Sum::default(), tick: Tick::MAX });
+    fn work(&mut self, tick: Tick, addends: &[A], out: &mut T::Out) {
+        let (sums, changed) = (&mut self.sums, &mut self.changed);
+        let mut add = |key: &T::Key, addend: &T::Sum| {
+            let empty = || Entry { sum: T::Sum::default(), tick: Tick::MAX };
+            let entry = sums.entry(key.clone()).or_insert_with(empty);
             if entry.tick != tick {
                 entry.tick = tick;
-                self.changed.push((key.clone(), entry.sum.clone()));
+                changed.push((key.clone(), entry.sum.clone()));
             }
             entry.sum.add(addend);
-        }
+        };
+        addends.iter().for_each(|addends| addends.each(&mut add));
         for (key, before) in self.changed.drain(..) {
             let Some(entry) = self.sums.get(&key) else { continue };
             let after = &entry.sum;

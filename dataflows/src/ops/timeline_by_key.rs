@@ -14,6 +14,7 @@
 //! A timeline forgets its oldest blocks behind the horizon; their sum, their lowest point and the last 64 stakes stay.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use gyre_domain::integrity::payments::Payments;
 use gyre_domain::money::Quantity;
@@ -23,29 +24,17 @@ use timely::dataflow::channels::pact::Pipeline;
 use super::by_tick::{ByTick, by_tick};
 use crate::Tick;
 
+mod changes;
 mod event;
 
+use changes::Gathered;
+pub use changes::{Change, Changes};
 pub use event::{CLAIM, EVENT, Event, PAYMENT, REVERSED, STAKE, WAGER};
 
 /// How many stakes before one it is measured against.
 pub const BASELINE: usize = 64;
 
 const BLOCK: usize = 128;
-
-/// An event of an account, coming or going.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Change {
-    /// The number of the account.
-    pub account: u32,
-    /// What happened.
-    pub event: Event,
-    /// The provider's view of the balance after it.
-    pub claim: Option<Quantity>,
-    /// 1 or −1.
-    pub diff: i8,
-    /// Since when.
-    pub tick: Tick,
-}
 
 /// A running balance and how low it has been.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -438,12 +427,19 @@ pub struct Reads {
 
 /// See the module. `name` is the operator's name in words.
 pub fn timeline_by_key<'s, W: Watch>(
-    changes: StreamVec<'s, Tick, Change>,
+    changes: StreamVec<'s, Tick, Rc<Changes>>,
     name: &str,
     reads: Reads,
     watch: W,
 ) -> StreamVec<'s, Tick, W::Out> {
-    let timelines = Timelines { watch, reads, kept: Vec::new(), touched: Vec::new(), swept: 0 };
+    let timelines = Timelines {
+        watch,
+        reads,
+        kept: Vec::new(),
+        touched: Vec::new(),
+        gathered: Gathered::default(),
+        swept: 0,
+    };
     by_tick(changes, Pipeline, name, reads.rest_at_end, timelines)
 }
 
@@ -454,10 +450,13 @@ struct Timelines<W: Watch> {
     kept: Vec<Kept<W::Found>>,
     /// The accounts that the tick touched.
     touched: Vec<u32>,
+    /// What waits to be worked.
+    gathered: Gathered,
     /// When timelines were last looked over for forgetting.
     swept: Tick,
 }
 
+#[derive(Default)]
 struct Kept<F> {
     timeline: Timeline,
     dirty: Option<Dirty>,
@@ -466,6 +465,16 @@ struct Kept<F> {
 }
 
 impl<F: Default + Clone + PartialEq> Kept<F> {
+    fn file(&mut self, change: Change, claim: Option<Quantity>) {
+        let found = self.timeline.update(change.event, claim, change.diff.into());
+        let at_ms = if found { change.event.at_ms() } else { 0 };
+        let shrank = change.diff < 0;
+        let dirty = self.dirty.get_or_insert(Dirty { from_ms: at_ms, to_ms: at_ms, shrank });
+        dirty.from_ms = dirty.from_ms.min(at_ms);
+        dirty.to_ms = dirty.to_ms.max(at_ms);
+        dirty.shrank |= shrank;
+    }
+
     /// Brings the findings up to date; nothing found takes no memory.
     fn settle<W: Watch<Found = F>>(&mut self, account: u32, watch: &W) -> F {
         let mut found = self.found.take().map(|found| *found).unwrap_or_default();
@@ -481,39 +490,49 @@ impl<F: Default + Clone + PartialEq> Kept<F> {
     }
 }
 
-impl<W: Watch> ByTick for Timelines<W> {
-    type In = Change;
-    type Out = W::Out;
-
-    fn tick(change: &Change) -> Tick {
-        change.tick
-    }
-
-    fn work(&mut self, tick: Tick, changes: &[Change], out: &mut W::Out) {
-        for (at, change) in changes.iter().enumerate() {
-            if let Some(kept) = changes.get(at + 8).and_then(|ahead| self.kept.get(ahead.account as usize)) {
-                super::key_index::prefetch(kept);
+impl<W: Watch> Timelines<W> {
+    /// Files what was gathered, account by account where there is much of it.
+    fn work_gathered(&mut self) {
+        let mut gathered = std::mem::take(&mut self.gathered);
+        let accounts = gathered.accounts();
+        if self.kept.len() < accounts {
+            self.kept.resize_with(accounts, Kept::default);
+        }
+        gathered.put_in_order(accounts);
+        for at in 0..gathered.len() {
+            gathered.prefetch(at + 12);
+            if let Some(ahead) = gathered.get(at + 8) {
+                super::key_index::prefetch(&self.kept[ahead.account as usize]);
             }
-            if let Some(kept) = changes.get(at + 4).and_then(|ahead| self.kept.get(ahead.account as usize)) {
-                kept.timeline.prefetch();
+            if let Some(ahead) = gathered.get(at + 4) {
+                self.kept[ahead.account as usize].timeline.prefetch();
             }
-            let account = change.account as usize;
-            if self.kept.len() <= account {
-                let empty =
-                    || Kept { timeline: Timeline::default(), dirty: None, found: None, is_touched: false };
-                self.kept.resize_with(account + 1, empty);
-            }
-            let kept = &mut self.kept[account];
+            let Some(&change) = gathered.get(at) else { break };
+            let kept = &mut self.kept[change.account as usize];
             if self.reads.changes && !std::mem::replace(&mut kept.is_touched, true) {
                 self.touched.push(change.account);
             }
-            let found = kept.timeline.update(change.event, change.claim, change.diff.into());
-            let at_ms = if found { change.event.at_ms() } else { 0 };
-            let shrank = change.diff < 0;
-            let dirty = kept.dirty.get_or_insert(Dirty { from_ms: at_ms, to_ms: at_ms, shrank });
-            dirty.from_ms = dirty.from_ms.min(at_ms);
-            dirty.to_ms = dirty.to_ms.max(at_ms);
-            dirty.shrank |= shrank;
+            kept.file(change, gathered.claim(at));
+        }
+        gathered.clear();
+        self.gathered = gathered;
+    }
+}
+
+impl<W: Watch> ByTick for Timelines<W> {
+    type In = Rc<Changes>;
+    type Out = W::Out;
+
+    fn tick(changes: &Rc<Changes>) -> Tick {
+        changes.tick
+    }
+
+    fn work(&mut self, tick: Tick, changes: &[Rc<Changes>], out: &mut W::Out) {
+        for changes in changes {
+            self.gathered.add(changes);
+        }
+        if self.reads.changes || self.gathered.is_full() {
+            self.work_gathered();
         }
         for account in std::mem::take(&mut self.touched) {
             let kept = &mut self.kept[account as usize];
@@ -532,6 +551,7 @@ impl<W: Watch> ByTick for Timelines<W> {
             return;
         }
         self.swept = now;
+        self.work_gathered();
         let kept = self.kept.iter_mut().enumerate();
         for (account, kept) in kept.filter(|(_, kept)| kept.timeline.begins_before(before_ms)) {
             kept.settle(account as u32, &self.watch);
@@ -540,6 +560,7 @@ impl<W: Watch> ByTick for Timelines<W> {
     }
 
     fn rest(&mut self, out: &mut W::Out) -> bool {
+        self.work_gathered();
         for (account, kept) in self.kept.iter_mut().enumerate() {
             let found = kept.settle(account as u32, &self.watch);
             if found != W::Found::default() {

@@ -8,12 +8,18 @@ use gyre_domain::records::{Record, Topic, Wager, digest, hex};
 
 use super::{AnomalyKind, Object, push_raw, push_string, push_text};
 
+/// The partition of records that a replay's provider sent again.
+pub const RECOLLECTED: u16 = 1;
+
 /// The name of the file or topic and the place in it.
 pub fn push_position(out: &mut Vec<u8>, topic: Topic, position: u64, places: &Places) {
     let (partition, at) = (position >> 48, position & ((1 << 48) - 1));
     out.push(b'"');
     match places {
         Places::Files => {
+            if partition == u64::from(RECOLLECTED) {
+                out.extend_from_slice(b"recollected/");
+            }
             out.extend_from_slice(topic.name().as_bytes());
             out.extend_from_slice(b".jsonl:");
         }

@@ -9,6 +9,8 @@ use gyre_dataflows::decode::admission::admit;
 use gyre_dataflows::decode::{Decoded, Decoder, Lines};
 use gyre_dataflows::graph::{self, Settings};
 use gyre_dataflows::keys::JobKey;
+use gyre_dataflows::recollect::Laps;
+use gyre_dataflows::recollect::provider::Provider;
 use gyre_dataflows::rows::records::Places;
 use gyre_dataflows::rows::{Output, Wanted};
 use gyre_dataflows::seams::{Counts, Reading};
@@ -80,6 +82,11 @@ pub fn settings(rules: &Rules, workers: usize, wanted: Wanted) -> Settings {
         spike_score_max: rules.spike_score_max,
         spike_wagers_min: rules.spike_wagers_min as usize,
         thresholds: rules.thresholds.clone(),
+        laps: rules
+            .recollect
+            .then(|| Laps::new(&rules.lap_delays_ms, rules.tick_ms))
+            .filter(|_| wanted.changes),
+        provider: None,
     }
 }
 
@@ -88,6 +95,17 @@ pub type Streams<'a> = [(Topic, &'a [Vec<u8>])];
 
 /// Runs streams through the graph.
 pub fn run(streams: &Streams<'_>, rules: &Rules, workers: usize, cut: Cut) -> Told {
+    run_with(streams, &[], rules, workers, cut)
+}
+
+/// The same, with a provider that knows the lines of `recollected`.
+pub fn run_with(
+    streams: &Streams<'_>,
+    recollected: &Streams<'_>,
+    rules: &Rules,
+    workers: usize,
+    cut: Cut,
+) -> Told {
     let wanted = Wanted { changes: matches!(cut, Cut::LineByLine | Cut::Withdrawn(_)), postings: true };
     let mut settings = settings(rules, workers, wanted);
     if let Cut::Withdrawn(_) = cut {
@@ -95,6 +113,10 @@ pub fn run(streams: &Streams<'_>, rules: &Rules, workers: usize, cut: Cut) -> To
         settings.horizon_ms = u64::MAX / 4;
     }
     let decoder = decoder(rules, &settings);
+    let lines = recollected.iter().flat_map(|(topic, lines)| {
+        (1..).zip(lines.iter()).map(|(number, line)| (*topic, number, line.clone()))
+    });
+    settings.provider = Some(Arc::new(Provider::new(decoder.clone(), rules.clone(), lines)));
     let (references, data) = decoded(streams, rules, &decoder);
     let steps = steps(references, data, workers, cut, rules.tick_ms);
     feed(steps, settings)

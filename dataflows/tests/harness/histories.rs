@@ -14,6 +14,8 @@ pub fn rules(settings: &Settings) -> Rules {
         skew_ms_max: settings.skew_ms_max as u64,
         gap_ms_max: settings.gap_ms_max as u64,
         result_due_ms: settings.result_due_ms as u64,
+        recollect: true,
+        lap_delays_ms: vec![1_000, 4_000, 16_000],
         gaming_day_zone: settings.gaming_day_zone.clone(),
         rtp_band_z: settings.rtp_z_max_milli as u32,
         velocity_window_ms: settings.velocity_window_ms as u64,

@@ -152,7 +152,7 @@ impl Fold for Numbers {
         if eager { Before::Told(self.rows(state, now)) } else { Before::Later(state.clone(), now) }
     }
 
-    fn turn(&mut self, state: &mut Key, before: Before, tick: Tick, out: &mut Out) -> Turn {
+    fn turn(&mut self, _key: u128, state: &mut Key, before: Before, tick: Tick, out: &mut Out) -> Turn {
         let before = match before {
             Before::Told(rows) => rows,
             Before::Later(state, now) => self.rows(&state, now),
@@ -176,7 +176,7 @@ impl Fold for Numbers {
         latest.map_or(Tick::MAX, |latest| latest + self.rules.horizon)
     }
 
-    fn forget(&mut self, state: &mut Key, now: Tick, out: &mut Out) {
+    fn forget(&mut self, _key: u128, state: &mut Key, now: Tick, out: &mut Out) {
         out.rest.extend(self.rows(state, now));
     }
 

@@ -3,12 +3,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use differential_dataflow::AsCollection;
 use gyre_dataflows::Tick;
 use gyre_dataflows::ops::timeline_by_key::{
-    BASELINE, CLAIM, Change, Dirty, EVENT, Event, MINUTE_MS, REVERSED, Reads, Run, STAKE, Timeline, WAGER,
-    Watch, timeline_by_key,
+    BASELINE, CLAIM, Change, Changes as Events, Dirty, EVENT, Event, MINUTE_MS, REVERSED, Reads, Run, STAKE,
+    Timeline, WAGER, Watch, timeline_by_key,
 };
 use gyre_domain::money::Quantity;
 use serde::{Deserialize, Serialize};
@@ -401,12 +402,10 @@ pub fn check(seed: u64) {
     engine::run(workers, steps, move |messages, probe| {
         use timely::dataflow::operators::Exchange;
         let updates = messages.exchange(|message| message.0 as u64).flat_map(|message| message.1);
-        let changes = updates.clone().map(|(account, entry, diff, tick)| Change {
-            account,
-            event: event(&entry),
-            claim: claim(&entry),
-            diff,
-            tick,
+        let changes = updates.clone().map(|(account, entry, diff, tick)| {
+            let mut changes = Events::new(tick, 1);
+            changes.push(Change { event: event(&entry), account, legs: 1, diff }, claim(&entry));
+            Rc::new(changes)
         });
         let ours = timeline_by_key(changes, "timelines by account", reads, Everything);
         told.from(ours.clone(), probe, |out: &Out| out.changes.clone());

@@ -3,7 +3,7 @@
 use crate::harness::{Cut, Told, run, span_ms};
 use crate::histories::{rules, topics};
 use crate::model::history::{history, minimise, shown};
-use crate::model::reference::{self, Settings, Streams, books, line};
+use crate::model::reference::{self, Laps, Settings, Streams, books, laps, line};
 use gyre_dataflows::rows::Output;
 
 fn told(streams: &Streams, settings: &Settings, workers: usize, cut: Cut) -> Told {
@@ -32,7 +32,49 @@ fn differences(streams: &Streams, settings: &Settings, workers: usize, cut: Cut)
             said += &compare(name, "by its changes", &expected, &found(told.folded().get(&output)));
         }
     }
+    if cut == Cut::LineByLine {
+        let delays_ms: Vec<i64> = rules(settings).lap_delays_ms.iter().map(|&delay| delay as i64).collect();
+        said += &compare_laps(&laps(streams, settings, &delays_ms), &told);
+    }
     said + &compare_counts(&expected.summary, &told)
+}
+
+/// What the loop told beside what it was to tell: the rows at rest and every count.
+fn compare_laps(expected: &Laps, told: &Told) -> String {
+    let mut said = String::new();
+    for (output, rows) in
+        [(Output::Recollect, &expected.requests), (Output::Quarantine, &expected.quarantine)]
+    {
+        let parsed = |row: &String| {
+            let mut row: serde_json::Value = serde_json::from_str(row).expect("rows are JSON");
+            row.as_object_mut().expect("rows are objects").remove("raw");
+            row.to_string()
+        };
+        let mut expected: Vec<String> = rows.iter().map(|row| row.to_string()).collect();
+        expected.sort();
+        for (how, rows) in [("at rest", &told.finals), ("by its changes", &told.folded())] {
+            let mut found: Vec<String> = rows.get(&output).into_iter().flatten().map(parsed).collect();
+            found.sort();
+            said += &compare(output.name(), how, &expected, &found);
+        }
+    }
+    let counts = &told.counts;
+    let mut pairs = vec![
+        ("requested".to_owned(), expected.requested, counts.requested),
+        ("quarantined".to_owned(), expected.quarantine.len() as i64, counts.quarantined),
+        ("same faults".to_owned(), expected.same_fault, counts.same_fault),
+        ("other faults".to_owned(), expected.other_fault, counts.other_fault),
+    ];
+    for (attempt, &found) in counts.recovered.iter().enumerate() {
+        let expected = expected.recovered.get(&attempt).copied().unwrap_or_default();
+        pairs.push((format!("recovered after {attempt}"), expected, found));
+    }
+    for (name, expected, found) in pairs {
+        if expected != found {
+            said += &format!("{name}: {found} counted, not {expected}\n");
+        }
+    }
+    said
 }
 
 fn compare(name: &str, how: &str, expected: &[String], found: &[String]) -> String {

@@ -11,6 +11,7 @@
 
 mod admission;
 mod anomalies;
+mod laps;
 mod ledger;
 mod life;
 mod money;
@@ -25,6 +26,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+pub use laps::{Laps, laps};
 pub use rows::{differences, line};
 pub use wire::{Line, Topic, read};
 
@@ -106,6 +108,8 @@ pub struct Settings {
     pub drift_limit_milli: i128,
     /// A longer line is malformed unread.
     pub line_bytes_max: usize,
+    /// Nothing after this tick has come, no later timer has fired.
+    pub until: i64,
 }
 
 impl Default for Settings {
@@ -131,6 +135,7 @@ impl Default for Settings {
             drift_slack_milli: 500,
             drift_limit_milli: 5_000,
             line_bytes_max: 16 << 20,
+            until: i64::MAX,
         }
     }
 }
@@ -245,7 +250,10 @@ fn admit(streams: &Streams, settings: &Settings, rejects: &mut Rejects, summary:
         let verdicts = admission::judge(topic, &lines, settings);
         summary.blank_lines += (streams.of(topic).len() - lines.len()) as u64;
         summary.records.insert(topic.name(), lines.len() as u64);
-        for (line, verdict) in lines.into_iter().zip(verdicts) {
+        let first = if Topic::OF_EVENTS.contains(&topic) { laps::FIRST_TICK } else { 0 };
+        let has_come = |verdict: &admission::Verdict| verdict.tick.max(first) <= settings.until;
+        let come = lines.into_iter().zip(verdicts).filter(|(_, verdict)| has_come(verdict));
+        for (line, verdict) in come {
             for name in &line.unknown_fields {
                 *summary.unknown_fields.entry(name.clone()).or_default() += 1;
             }

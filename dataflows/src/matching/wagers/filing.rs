@@ -2,14 +2,14 @@
 
 use gyre_domain::currency::Currency;
 use gyre_domain::lifecycle::Life;
-use gyre_domain::records::{Outcome, Wager};
+use gyre_domain::records::{Outcome, Record, Wager};
 
 use super::Wagers;
-use super::slot::{CLAIMS, FREE_ROUND, KNOWS, MANY, SETTLED, Slot, WAGER};
+use super::slot::{CLAIMS, FREE_ROUND, KNOWS, MANY, PLAIN, SETTLED, Slot, WAGER};
 use crate::batch::{Batch, Head, Kind};
 use crate::matching::log::Place;
 use crate::matching::many::{self, Filed};
-use crate::packed::{CLAIM, ECHO, FREE, KNOWN, Packed};
+use crate::packed::{CLAIM, ECHO, FREE, KNOWN, Kept, Packed, pack};
 
 impl Wagers {
     pub(super) fn currency_number(&mut self, currency: Currency) -> u16 {
@@ -57,7 +57,7 @@ impl Wagers {
         }
         let currency = self.currency_number(currency);
         *slot = Slot {
-            wager: self.log.push(packed.0),
+            wager: self.keep(&packed.kept_wager()),
             settle: Place::default(),
             account,
             game,
@@ -87,7 +87,14 @@ impl Wagers {
         if packed.flags() & KNOWN != 0 {
             flags |= KNOWS;
         }
-        slot.settle = self.log.push(packed.0);
+        let kept = packed.kept_settle();
+        slot.settle = match u32::try_from(kept.position) {
+            Ok(position) if kept.is_plain_settle() => {
+                flags |= PLAIN;
+                Place(position)
+            }
+            _ => self.keep(&kept),
+        };
         slot.payout = head.amount;
         slot.placed |= u64::from(flags);
         slot.settled |= head.at_ms << 16;
@@ -95,22 +102,43 @@ impl Wagers {
     }
 
     pub(super) fn echoes(&self, slot: &Slot, outcome: &Outcome<'_>) -> bool {
-        let [_, _, _, account, game] = Packed(self.log.get(slot.wager)).leading_texts::<5>();
+        let [_, _, account, game] = self.directory.names(slot.account, slot.game);
         let exponent = self.currencies[slot.currency()].exponent();
-        outcome.account.as_ref().is_none_or(|echo| echo.as_bytes() == account)
-            && outcome.game.as_ref().is_none_or(|echo| echo.as_bytes() == game)
+        outcome.account.as_ref().is_none_or(|echo| echo == account)
+            && outcome.game.as_ref().is_none_or(|echo| echo == game)
             && outcome.stake.is_none_or(|echo| echo.minor(exponent) == Some(slot.stake))
+    }
+
+    fn keep(&mut self, kept: &Kept<'_>) -> Place {
+        self.scratch.clear();
+        kept.write(&mut self.scratch);
+        self.log.push(&self.scratch)
+    }
+
+    /// Frees what the log keeps of a simple key, once the tick is over.
+    pub(super) fn free_kept(&mut self, slot: &Slot) {
+        if slot.has(WAGER) {
+            self.freed.push(slot.wager);
+        }
+        if slot.has(SETTLED) && !slot.has(PLAIN) {
+            self.freed.push(slot.settle);
+        }
     }
 
     /// Turns a simple key into a list.
     pub(super) fn make_list(&mut self, slot: &mut Slot) {
         let mut records = Vec::new();
-        for (flag, is_outcome, place) in [(WAGER, false, slot.wager), (SETTLED, true, slot.settle)] {
-            if slot.has(flag) {
-                records.push(Filed::from_packed(is_outcome, Packed(self.log.get(place))));
-                self.freed.push(place);
-            }
+        let mut packed = Vec::new();
+        if slot.has(WAGER) {
+            pack(&Record::Wager(self.wager_of(slot)), self.kept_wager(slot).position, &mut packed);
+            records.push(Filed::from_packed(false, Packed(&packed)));
         }
+        if slot.has(SETTLED) {
+            packed.clear();
+            pack(&Record::Outcome(self.settle_of(slot)), self.kept_settle(slot).position, &mut packed);
+            records.push(Filed::from_packed(true, Packed(&packed)));
+        }
+        self.free_kept(slot);
         let number = self.free_lists.pop().unwrap_or_else(|| {
             self.lists.push(Vec::new());
             self.lists.len() as u32 - 1

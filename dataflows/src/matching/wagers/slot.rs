@@ -20,7 +20,10 @@ pub(super) const CLAIMS: u16 = 16;
 /// The settle says when its result was known.
 pub(super) const KNOWS: u16 = 32;
 
-/// What is kept of a key, hot; the texts are in the log.
+/// All that the log would keep of the settle is its position: `settle` is that.
+pub(super) const PLAIN: u16 = 64;
+
+/// What is kept of a key, hot; what else is to be kept is in the log.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Slot {
     pub(super) wager: Place,

@@ -3,18 +3,17 @@
 use gyre_domain::cause::Cause;
 use gyre_domain::lifecycle::State;
 use gyre_domain::money::Quantity;
-use gyre_domain::records::{Record, Wager};
+use gyre_domain::records::{Outcome, Record, Wager};
 use gyre_domain::rtp::Plays;
 
 use super::Wagers;
-use super::slot::{CLAIMS, FREE_ROUND, KNOWS, MANY, SETTLED, Slot, WAGER};
+use super::slot::{CLAIMS, FREE_ROUND, KNOWS, MANY, PLAIN, SETTLED, Slot, WAGER};
 use crate::Tick;
 use crate::matching::booking::{credit_booked, stake_booked};
 use crate::matching::findings::Finding;
-use crate::matching::log::Place;
 use crate::matching::postings;
 use crate::matching::told::{Booked, Outbox, Play, QUARTER_MS, Told};
-use crate::packed::Packed;
+use crate::packed::{Kept, Known};
 use crate::rows::records::{Maximum, Staked, Standing, push_record_reject, push_wager_state};
 use crate::rows::{Output, Wanted, write};
 
@@ -26,18 +25,22 @@ impl Wagers {
             return told;
         }
         let claims = slot.has(CLAIMS);
-        let stake_claim = claims.then(|| self.claim(slot.wager)).flatten();
+        let stake_claim = claims.then(|| self.kept_wager(slot).claim).flatten();
         told.booked.push(self.stake_event(slot, stake_claim));
         let settled = slot.has(SETTLED);
         let findings = self.findings(slot);
         if settled {
-            let payout_claim = claims.then(|| self.claim(slot.settle)).flatten();
+            let payout_claim = claims.then(|| self.kept_settle(slot).claim).flatten();
             told.booked.extend(payout_event(slot, payout_claim));
             told.marks.states[1] = 1;
         } else {
             told.marks.states[0] = 1;
             if self.missing_from_ms(slot).is_some_and(|from_ms| from_ms <= tick) {
                 told.marks.rejects.push(Cause::OutcomeMissing as u8);
+                if self.faults.is_on() {
+                    let wager = Record::Wager(self.wager_of(slot));
+                    told.faults.extend(self.faults.fault(&wager, Cause::OutcomeMissing));
+                }
             }
         }
         told.play = self.play(slot);
@@ -49,10 +52,40 @@ impl Wagers {
         told
     }
 
+    /// What the log keeps of a simple key's wager.
+    pub(super) fn kept_wager(&self, slot: &Slot) -> Kept<'_> {
+        Kept::read(self.log.get(slot.wager))
+    }
+
+    /// What the log keeps of a simple key's settle, or its slot where that is enough.
+    pub(super) fn kept_settle(&self, slot: &Slot) -> Kept<'_> {
+        if slot.has(PLAIN) {
+            Kept::plain_settle(slot.settle.0.into())
+        } else {
+            Kept::read(self.log.get(slot.settle))
+        }
+    }
+
+    fn known(&self, slot: &Slot, amount: i64, at_ms: u64) -> Known<'_> {
+        let names = self.directory.names(slot.account, slot.game);
+        Known { names, amount, currency: self.currencies[slot.currency()], at_ms }
+    }
+
+    /// A simple key's wager record.
+    pub(super) fn wager_of(&self, slot: &Slot) -> Wager<'_> {
+        self.kept_wager(slot).wager(&self.known(slot, slot.stake, slot.at_ms()))
+    }
+
+    /// A simple key's settle record.
+    pub(super) fn settle_of(&self, slot: &Slot) -> Outcome<'_> {
+        let known = self.known(slot, slot.payout, slot.settled_at_ms());
+        self.kept_settle(slot).settle(self.kept_wager(slot).id, &known)
+    }
+
     pub(super) fn findings(&self, slot: &Slot) -> Vec<Finding> {
         let mut findings = Vec::new();
         if slot.has(KNOWS) {
-            let known_ms = Packed(self.log.get(slot.settle)).outcome().known_ms;
+            let known_ms = self.settle_of(slot).known_ms;
             findings.extend(known_ms.filter(|&known_ms| slot.at_ms() > known_ms).map(Finding::Late));
         }
         if slot.has(SETTLED) && self.exceeds_maximum(slot) {
@@ -73,10 +106,6 @@ impl Wagers {
     pub(super) fn missing_from_ms(&self, slot: &Slot) -> Option<u64> {
         let is_open = slot.flags() & (WAGER | SETTLED) == WAGER;
         is_open.then(|| slot.at_ms() + self.directory.due_ms(slot.game, slot.at_ms()))
-    }
-
-    pub(super) fn claim(&self, place: Place) -> Option<Quantity> {
-        Packed(self.log.get(place)).claim()
     }
 
     pub(super) fn stake_event(&self, slot: &Slot, claim: Option<Quantity>) -> Booked {
@@ -118,7 +147,6 @@ impl Wagers {
             self.writer.book(&booked, 1, tick, &self.directory, out);
         } else {
             out.told.counts.open -= 1;
-            self.play(before).iter().for_each(|play| self.writer.play(play, -1));
         }
         if is_settled {
             if let Some(booked) = payout_event(after, None) {
@@ -128,19 +156,32 @@ impl Wagers {
         } else {
             out.told.counts.open += 1;
         }
-        self.play(after).iter().for_each(|play| self.writer.play(play, 1));
+        self.play_plain(is_new, after);
         true
+    }
+
+    /// Of a plain turn: what stood is taken away and what stands is added, in one place.
+    fn play_plain(&mut self, is_new: bool, after: &Slot) {
+        let Some(play) = self.play(after) else { return };
+        let plays = self.writer.plays_of(&play);
+        if !is_new {
+            plays.open_wagers -= 1;
+            plays.open_stake -= i128::from(after.stake);
+        }
+        plays.add(&play.plays);
     }
 
     /// Writes the row of where a simple wager stands.
     pub(super) fn push_state_row(&self, slot: &Slot, out: &mut Vec<u8>) {
-        let packed = Packed(self.log.get(slot.wager));
+        let kept = self.kept_wager(slot);
+        let [tenant, provider, account, game] =
+            self.directory.names(slot.account, slot.game).map(str::as_bytes);
         let staked = Staked {
-            texts: packed.row_texts(),
+            texts: [tenant, provider, kept.id, account, game, kept.round()],
             currency: self.currencies[slot.currency()],
             stake: slot.stake,
             at_ms: slot.at_ms(),
-            revision: packed.revision(),
+            revision: kept.revision,
         };
         push_wager_state(out, &staked, &self.standing_of_simple(slot));
     }
@@ -156,21 +197,19 @@ impl Wagers {
         if !is_missing && findings.is_empty() && !self.settings.wanted.postings {
             return rows;
         }
-        let packed = Packed(self.log.get(slot.wager));
-        let wager = packed.wager();
+        let (wager, position) = (self.wager_of(slot), self.kept_wager(slot).position);
         let standing = self.standing_of_simple(slot);
         rows.extend(
             findings.iter().map(|it| (Output::Anomalies, it.row(&wager, &standing, &self.directory))),
         );
         if is_missing {
-            rows.push(self.missing_row(&wager, packed.position()));
+            rows.push(self.missing_row(&wager, position));
         }
         if self.settings.wanted.postings {
-            postings::of_wager(&wager, packed.position(), &mut rows, &self.settings.places);
+            postings::of_wager(&wager, position, &mut rows, &self.settings.places);
             if slot.has(SETTLED) {
-                let settle = Packed(self.log.get(slot.settle));
-                let places = &self.settings.places;
-                postings::of_settle(&wager, &settle.outcome(), settle.position(), &mut rows, places);
+                let (settle, position) = (self.settle_of(slot), self.kept_settle(slot).position);
+                postings::of_settle(&wager, &settle, position, &mut rows, &self.settings.places);
             }
         }
         rows
@@ -182,7 +221,7 @@ impl Wagers {
             state: if is_settled { State::Settled } else { State::Open },
             payout: is_settled.then(|| slot.payout.into()),
             settled_at_ms: is_settled.then(|| slot.settled_at_ms()),
-            outcome_revision: is_settled.then(|| Packed(self.log.get(slot.settle)).revision()),
+            outcome_revision: is_settled.then(|| self.kept_settle(slot).revision),
         }
     }
 

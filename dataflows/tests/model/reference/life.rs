@@ -135,6 +135,14 @@ impl<'a> Life<'a> {
         self.settles.iter().map(|settle| settle.at_ms).max()
     }
 
+    /// When its outcome is due, while it is open.
+    fn due_ms(&self, references: &References<'_>, settings: &Settings) -> i64 {
+        let row = references.game(self.wager);
+        let wait_ms = row.and_then(|row| row.result_due_ms());
+        let since_ms = self.unsettles.iter().map(|unsettle| unsettle.at_ms).chain([self.wager.at_ms]).max();
+        since_ms.unwrap_or_default().saturating_add(wait_ms.unwrap_or(settings.result_due_ms))
+    }
+
     pub fn outcome_revision(&self) -> Option<i64> {
         self.standing_outcomes().iter().map(|outcome| outcome.revision).max()
     }
@@ -146,7 +154,7 @@ impl<'a> Life<'a> {
 
 /// Every standing wager, and how many wagers wait as tombstones.
 ///
-/// Ticks have no say: at the end of a history every timer has fired, so what is open misses its outcome.
+/// At the end of a history every timer has fired, so what is open misses its outcome; before that, what is overdue.
 pub fn wagers<'a>(
     facts: &'a [Fact],
     references: &References<'a>,
@@ -168,7 +176,7 @@ pub fn wagers<'a>(
         match stand(&references.sound(records, rejects), rejects) {
             Some(wager) => {
                 let life = live(wager, outcomes, settings, rejects);
-                if life.state == "open" {
+                if life.state == "open" && life.due_ms(references, settings) <= settings.until {
                     rejects.displaced("outcome_missing", wager);
                 }
                 lives.push(life);

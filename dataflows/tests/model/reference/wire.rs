@@ -183,6 +183,11 @@ pub struct Fact {
 }
 
 impl Fact {
+    /// Of a games row: how long after a wager its result is due.
+    pub fn result_due_ms(&self) -> Option<i64> {
+        self.fields.get("result_due_ms")?.as_i64()
+    }
+
     /// The text of a field, `""` if it is absent.
     pub fn text(&self, name: &str) -> &str {
         self.opt(name).unwrap_or_default()

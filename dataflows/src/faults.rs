@@ -1,0 +1,236 @@
+//! Faults: what stages that judge records tell of those that failed, and how a failed record is asked for its verdict
+//! again. What a stage holds of this is nothing but the records asked in the tick at hand.
+
+use gyre_domain::cause::Cause;
+use gyre_domain::records::{Record, Topic, digest, hex};
+use hashbrown::HashSet;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+use crate::Tick;
+use crate::keys::{JobKey, Keyed, owner};
+use crate::ops::fold_by_key::Updates;
+use crate::rows::Object;
+
+/// A record that is a fault at a tick.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// Of the record: its topic and content.
+    pub id: u128,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// The faults of a key; mostly none.
+pub type Faults = SmallVec<[Fault; 1]>;
+
+/// What became of a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Verdict {
+    /// It is a fault, for the first time or for another cause.
+    Failed,
+    /// It entered again, and is a fault still.
+    Again,
+    /// It is no fault any more.
+    Mended,
+    /// Its key was forgotten: it will stay a fault.
+    Forgotten,
+}
+
+/// Where a failed record is judged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Home {
+    /// Under which its stage keeps it.
+    pub key: u128,
+    /// The topic of those that are judged there.
+    pub topic: u8,
+    /// It failed a check on itself.
+    pub is_unsound: bool,
+}
+
+/// A failed record's part of its rows, and what a provider needs to find it.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Named {
+    /// What it is about.
+    pub topic: u8,
+    /// The tenant.
+    pub tenant: Box<str>,
+    /// The provider.
+    pub provider: Box<str>,
+    /// As far as readable.
+    pub id: Option<Box<str>>,
+    /// SHA-256, as in its reject.
+    pub digest: Box<str>,
+    /// Its bytes, where it never stood.
+    pub raw: Option<Box<[u8]>>,
+}
+
+impl Named {
+    /// Of a sound record.
+    pub fn of(record: &Record<'_>, raw: Option<&[u8]>) -> Self {
+        let mut content = Vec::new();
+        record.canonical(&mut content);
+        let origin = record.origin();
+        Self {
+            topic: record.topic() as u8,
+            tenant: (&*origin.tenant).into(),
+            provider: (&*origin.provider).into(),
+            id: Some((&*record.id()).into()),
+            digest: hex(&digest(&content)).into(),
+            raw: raw.map(Into::into),
+        }
+    }
+
+    /// Opens a row of it.
+    pub fn open<'o>(&self, out: &'o mut Vec<u8>) -> Object<'o> {
+        Object::open(out)
+            .text("topic", Topic::ALL[usize::from(self.topic)].name())
+            .text("tenant", &self.tenant)
+            .text("provider", &self.provider)
+            .optional("id", self.id.as_deref())
+            .text("digest", &self.digest)
+    }
+}
+
+/// A change of what is known of a failed record.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FaultChange {
+    /// The record.
+    pub id: u128,
+    /// Where it is judged.
+    pub home: Home,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// The cause, where it is a fault.
+    pub cause: u8,
+    /// Since when.
+    pub tick: Tick,
+    /// Told where it entered again, or never will.
+    pub named: Option<Box<Named>>,
+}
+
+/// What a worker tells of the failed records that it owns.
+#[derive(Clone, Default, Debug, Serialize, Deserialize)]
+pub struct FaultBatch {
+    /// That worker.
+    pub worker: u32,
+    /// In order of tick.
+    pub changes: Vec<FaultChange>,
+}
+
+impl Updates for FaultBatch {
+    fn worker(&self) -> u64 {
+        self.worker.into()
+    }
+
+    fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    fn key(&self, at: usize) -> u128 {
+        self.changes[at].id
+    }
+
+    fn tick(&self, at: usize) -> Tick {
+        self.changes[at].tick
+    }
+
+    fn admitted(&self, at: usize) -> Tick {
+        self.changes[at].tick
+    }
+}
+
+/// Tells changes of faults, and remembers who entered again in this tick.
+pub struct FaultTeller {
+    keys: JobKey,
+    workers: usize,
+    /// How many laps a record has; `None` where nobody asks for faults.
+    laps: Option<usize>,
+    entered: HashSet<u128, Keyed>,
+}
+
+impl FaultTeller {
+    /// A teller for `laps` laps; `None` tells nothing.
+    pub fn new(keys: JobKey, workers: usize, laps: Option<usize>) -> Self {
+        Self { keys, workers, laps, entered: HashSet::default() }
+    }
+
+    /// Whether anybody asks for faults.
+    #[inline]
+    pub fn is_on(&self) -> bool {
+        self.laps.is_some()
+    }
+
+    /// The fault of a sound record, where anybody asks.
+    pub fn fault(&self, record: &Record<'_>, cause: Cause) -> Option<Fault> {
+        self.laps?;
+        let mut content = Vec::new();
+        record.canonical(&mut content);
+        let text = String::from_utf8_lossy(&content);
+        Some(Fault { id: self.keys.of(&[record.topic().name(), &text]), cause })
+    }
+
+    /// A failed record enters again.
+    pub fn enter(&mut self, id: u128) {
+        self.entered.insert(id);
+    }
+
+    /// All keys of the tick have had their turn.
+    pub fn turned(&mut self) {
+        self.entered.clear();
+    }
+
+    /// Tells what has changed between the faults of a key, and the verdicts on those that entered again. `named` tells
+    /// whose they are.
+    pub fn differ(
+        &self,
+        home: Home,
+        (before, after): (&[Fault], &[Fault]),
+        tick: Tick,
+        named: impl Fn(u128) -> Option<Named>,
+        out: &mut FaultBatch,
+    ) {
+        if !self.is_on() || before == after && (self.entered.is_empty() || after.is_empty()) {
+            return;
+        }
+        let mut tell = |fault: &Fault, verdict: Verdict| {
+            let is_asked = match verdict {
+                Verdict::Again => true,
+                Verdict::Failed => self.laps == Some(0) || !fault.cause.enters_again(),
+                Verdict::Mended | Verdict::Forgotten => false,
+            };
+            let named = if is_asked { named(fault.id).map(Box::new) } else { None };
+            self.push(
+                FaultChange { id: fault.id, home, verdict, cause: fault.cause as u8, tick, named },
+                out,
+            );
+        };
+        for fault in before.iter().filter(|fault| after.iter().all(|other| other.id != fault.id)) {
+            tell(fault, Verdict::Mended);
+        }
+        for fault in after {
+            if self.entered.contains(&fault.id) {
+                tell(fault, Verdict::Again);
+            } else if !before.contains(fault) {
+                tell(fault, Verdict::Failed);
+            }
+        }
+    }
+
+    /// Tells that a key with these faults was forgotten.
+    pub fn forget(&self, home: Home, faults: &[Fault], tick: Tick, out: &mut FaultBatch) {
+        if !self.is_on() {
+            return;
+        }
+        for fault in faults {
+            let cause = fault.cause as u8;
+            let verdict = Verdict::Forgotten;
+            self.push(FaultChange { id: fault.id, home, verdict, cause, tick, named: None }, out);
+        }
+    }
+
+    fn push(&self, change: FaultChange, out: &mut FaultBatch) {
+        out.worker = owner(change.home.key, self.workers) as u32;
+        out.changes.push(change);
+    }
+}

@@ -1,0 +1,385 @@
+//! Recollect: failed records enter again until they are mended or quarantined, and every lap asks the provider.
+//!
+//! ```text
+//! faults (validate, matching) ──▶ fold by record ──▶ recollect (requests), quarantine ──▶ outputs
+//!                                    │      └──▶ answers of the provider, where a replay has one ──┐
+//!                                    └──▶ laps ──────────────────────────────────────────────────▶ back in front of
+//!                                                                                                  validate
+//! ```
+//! A lap of a record that failed is the update −(record, n) +(record, n+1) at its due tick. The record itself stays
+//! with whoever judges it; what goes around is its key, and its number n is kept here, so equality and every rule
+//! ignore n. At its due tick the record is judged again with everything that is known then, and the verdict comes back:
+//! *mended* leaves no trace of the lap, *the same fault* or *another fault* counts the attempt and asks the provider.
+//! After the last lap the record rests in quarantine, with its history, for as long as it is a fault.
+//!
+//! **Laps cannot touch the books**: a lap files nothing, it only wakes the record's key, and what is told of a key is a
+//! function of the records filed with it. **The loop ends**: every lap of an unbroken fault raises n, n is bounded by
+//! the number of delays, each lap is later than the one before by at least the loop's delay, and a new fault needs a
+//! record that comes. **Memory** is that of what fails now: a record that is mended, or whose key is forgotten, leaves
+//! nothing.
+
+use std::sync::Arc;
+
+use gyre_domain::cause::Cause;
+use gyre_domain::records::Topic;
+use gyre_domain::rules::LAPS_MAX;
+use timely::dataflow::operators::Leave;
+use timely::dataflow::operators::generic::operator::empty;
+use timely::dataflow::{Scope, StreamVec};
+
+use crate::Tick;
+use crate::batch::{Batch, Lap};
+use crate::faults::{FaultBatch, Home, Named, Verdict};
+use crate::graph::Settings;
+use crate::keys::owner;
+use crate::ops::fan_out::fan_out;
+use crate::ops::fold_by_key::{Fold, Slab, Turn, fold_by_key};
+use crate::rows::{Object, Output, push_raw, write};
+use crate::seams::Reading;
+
+pub mod provider;
+
+/// Verdicts that a record's history keeps beside those that asked: a fault that changes its cause over and over must
+/// not grow without bound.
+const OTHER_VERDICTS_MAX: usize = 32;
+
+/// When failed records enter again.
+#[derive(Clone, Debug)]
+pub struct Laps {
+    /// How long after the verdict before it each lap is due, milliseconds; multiples of a tick.
+    pub delays_ms: Arc<[u64]>,
+    /// Ticks are multiples of this.
+    pub tick_ms: u64,
+    /// How much later what leaves the end of the loop is at its beginning: not more than any delay.
+    pub loop_ms: u64,
+}
+
+impl Laps {
+    /// Laps after these delays, at ticks that are multiples of `tick_ms`; at most [`LAPS_MAX`] of them.
+    pub fn new(delays_ms: &[u64], tick_ms: u64) -> Self {
+        let tick_ms = tick_ms.max(1);
+        let ticks = delays_ms.iter().take(LAPS_MAX).map(|delay| delay.next_multiple_of(tick_ms).max(tick_ms));
+        let delays_ms: Arc<[u64]> = ticks.collect();
+        let loop_ms = delays_ms.iter().copied().min().unwrap_or(tick_ms);
+        Self { delays_ms, tick_ms, loop_ms }
+    }
+}
+
+/// What the stage gives.
+pub struct Outputs<'s> {
+    /// Laps and answers: what enters again.
+    pub entering: StreamVec<'s, Tick, Batch>,
+    /// Requests, quarantine and counts.
+    pub told: StreamVec<'s, Tick, Reading>,
+}
+
+impl Outputs<'_> {
+    /// Leaves the stage's region.
+    pub fn leave(self, scope: Scope<'_, Tick>) -> Outputs<'_> {
+        Outputs { entering: self.entering.leave(scope), told: self.told.leave(scope) }
+    }
+}
+
+/// Builds the stage.
+pub fn build<'s>(faults: StreamVec<'s, Tick, FaultBatch>, laps: &Laps, settings: &Settings) -> Outputs<'s> {
+    let nothing = empty(faults.scope());
+    let fold = Recollection { settings: settings.clone(), laps: laps.clone(), tallied: Tally::default() };
+    let told = fold_by_key(faults, nothing, "keep what fails by record", settings.pace(), fold);
+    let (entering, told) = fan_out(told, "hand out laps and requests", |round: Round, parts| {
+        parts.first.extend(round.entering);
+        parts.second.push(round.told);
+    });
+    Outputs { entering, told }
+}
+
+/// What a worker's failing records come to in a while.
+#[derive(Clone, Default)]
+struct Round {
+    entering: Vec<Batch>,
+    told: Reading,
+}
+
+/// The fold of faults: what is known of each record that fails now.
+struct Recollection {
+    settings: Settings,
+    laps: Laps,
+    /// What was filed in the tick at hand.
+    tallied: Tally,
+}
+
+/// Counts of verdicts.
+#[derive(Default)]
+struct Tally {
+    recovered: [i64; LAPS_MAX + 1],
+    requested: i64,
+    same_fault: i64,
+    other_fault: i64,
+}
+
+/// A record that fails now.
+#[derive(Clone, Default)]
+struct Failing {
+    home: Home,
+    /// How often it has entered again.
+    laps: u8,
+    /// When it enters next, while it does.
+    due: Option<Tick>,
+    /// Its next lap is under way.
+    is_under_way: bool,
+    /// Its key was forgotten: what stands of it, stands.
+    is_forgotten: bool,
+    /// Every verdict; empty of a record that does not fail.
+    history: Vec<Judged>,
+    named: Option<Box<Named>>,
+}
+
+/// A verdict of a failing record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Judged {
+    tick: Tick,
+    laps: u8,
+    cause: u8,
+    /// It was a lap's, and asked the provider.
+    asked: bool,
+}
+
+impl Judged {
+    fn cause(self) -> Cause {
+        Cause::ALL[usize::from(self.cause)]
+    }
+}
+
+impl Failing {
+    fn is_failing(&self) -> bool {
+        !self.history.is_empty()
+    }
+
+    fn is_quarantined(&self) -> bool {
+        self.is_failing() && self.due.is_none()
+    }
+
+    fn cause(&self) -> Option<Cause> {
+        self.history.last().map(|judged| judged.cause())
+    }
+
+    /// Puts the next lap off, or the record into quarantine.
+    fn wait(&mut self, tick: Tick, laps: &Laps) {
+        let delay_ms = laps.delays_ms.get(usize::from(self.laps));
+        let delay_ms = delay_ms.filter(|_| self.cause().is_some_and(Cause::enters_again));
+        self.due = delay_ms.map(|delay_ms| (tick + delay_ms).next_multiple_of(laps.tick_ms));
+        self.is_under_way = false;
+    }
+
+    fn judge(&mut self, tick: Tick, cause: u8, asked: bool) {
+        let judged = Judged { tick, laps: self.laps, cause, asked };
+        let others = self.history.iter().filter(|judged| !judged.asked).count();
+        match self.history.last_mut() {
+            Some(last) if !asked && !last.asked && others >= OTHER_VERDICTS_MAX => *last = judged,
+            _ => self.history.push(judged),
+        }
+    }
+
+    /// The rows that stand.
+    fn rows(&self) -> Vec<(Output, Vec<u8>)> {
+        let Some(named) = &self.named else { return Vec::new() };
+        let mut rows = Vec::new();
+        for judged in self.history.iter().filter(|judged| judged.asked) {
+            let row = |out: &mut Vec<u8>| {
+                named
+                    .open(out)
+                    .integer("attempt", i64::from(judged.laps))
+                    .text("cause", judged.cause().name())
+                    .time("due_ms", judged.tick)
+                    .close();
+            };
+            rows.push((Output::Recollect, write(row)));
+        }
+        if let Some(cause) = self.cause().filter(|_| self.is_quarantined()) {
+            let row = |out: &mut Vec<u8>| {
+                named
+                    .open(out)
+                    .text("cause", cause.name())
+                    .integer("attempts", i64::from(self.laps))
+                    .raw("history", |out| self.push_history(out))
+                    .raw("raw", |out| push_raw(out, named.raw.as_deref()))
+                    .close();
+            };
+            rows.push((Output::Quarantine, write(row)));
+        }
+        rows
+    }
+
+    fn push_history(&self, out: &mut Vec<u8>) {
+        out.push(b'[');
+        for (number, judged) in self.history.iter().enumerate() {
+            if number > 0 {
+                out.push(b',');
+            }
+            Object::open(out)
+                .time("tick", judged.tick)
+                .integer("attempt", i64::from(judged.laps))
+                .text("verdict", judged.cause().name())
+                .close();
+        }
+        out.push(b']');
+    }
+}
+
+impl Recollection {
+    /// A record is a fault, or one for another cause; if its lap was due, the lap counts.
+    fn fail(&mut self, failing: &mut Failing, tick: Tick, cause: u8, is_lap: bool) {
+        // What was forgotten in this very tick came again.
+        if std::mem::take(&mut failing.is_forgotten) {
+            *failing = Failing { home: failing.home, ..Failing::default() };
+        }
+        let is_lap = is_lap && failing.is_under_way && failing.due == Some(tick);
+        if !failing.is_failing() {
+            failing.judge(tick, cause, false);
+            return failing.wait(tick, &self.laps);
+        }
+        let is_same = failing.history.last().is_some_and(|last| last.cause == cause);
+        if is_lap {
+            failing.laps += 1;
+            failing.judge(tick, cause, true);
+            failing.wait(tick, &self.laps);
+            self.tallied.requested += 1;
+        } else if !is_same {
+            failing.judge(tick, cause, false);
+        }
+        match is_same {
+            true if is_lap => self.tallied.same_fault += 1,
+            false => self.tallied.other_fault += 1,
+            true => {}
+        }
+    }
+
+    /// Sends what is due to the beginning of the loop, where it arrives at its due tick.
+    fn send(&self, id: u128, failing: &Failing, due: Tick, out: &mut Round) {
+        let lap = Lap { key: failing.home.key, fault: id, due };
+        let worker = owner(lap.key, self.settings.workers) as u32;
+        let (topic, is_unsound) = (Topic::ALL[usize::from(failing.home.topic)], failing.home.is_unsound);
+        match out.entering.iter_mut().find(|batch| batch.takes_lap(worker, topic, &lap, is_unsound)) {
+            Some(batch) => batch.push_lap(&lap, is_unsound),
+            None => out.entering.push(Batch::of_lap(worker, topic, &lap, is_unsound)),
+        }
+    }
+
+    /// What the provider answers to a request, where a replay has one to ask.
+    fn answer(&self, failing: &Failing, tick: Tick, out: &mut Round) {
+        let (Some(provider), Some(named)) = (&self.settings.provider, &failing.named) else { return };
+        for answer in provider.answers(named, failing.laps) {
+            let at = (tick + answer.after_ms.max(self.laps.loop_ms)).next_multiple_of(self.laps.tick_ms);
+            let batches = provider.admit(answer, at);
+            out.told.counts.recollected += 1;
+            out.entering.extend(batches);
+        }
+    }
+}
+
+impl Fold for Recollection {
+    type Updates = FaultBatch;
+    type Side = ();
+    type State = Failing;
+    type Before = Failing;
+    type Out = Round;
+
+    fn file(&mut self, failing: &mut Failing, batch: &FaultBatch, at: usize) {
+        let change = &batch.changes[at];
+        failing.home = change.home;
+        match change.verdict {
+            Verdict::Failed => self.fail(failing, change.tick, change.cause, false),
+            Verdict::Again => self.fail(failing, change.tick, change.cause, true),
+            Verdict::Mended => {
+                if failing.is_failing() {
+                    self.tallied.recovered[usize::from(failing.laps)] += 1;
+                }
+                *failing = Failing::default();
+            }
+            Verdict::Forgotten => failing.is_forgotten = true,
+        }
+        if failing.is_failing() && change.named.is_some() {
+            failing.named.clone_from(&change.named);
+        }
+    }
+
+    fn before(&mut self, failing: &Failing, _now: Tick, _eager: bool) -> Failing {
+        failing.clone()
+    }
+
+    fn turn(
+        &mut self,
+        key: u128,
+        failing: &mut Failing,
+        before: Failing,
+        tick: Tick,
+        out: &mut Round,
+    ) -> Turn {
+        if failing.is_forgotten {
+            if self.settings.rest_at_end {
+                out.told.rest.loose.extend(&failing.rows());
+            }
+            *failing = Failing::default();
+            return Turn { next: None, vacant: true };
+        }
+        out.told.counts.quarantined +=
+            i64::from(failing.is_quarantined()) - i64::from(before.is_quarantined());
+        if self.settings.wanted.changes {
+            let (old, new) = (before.rows(), failing.rows());
+            for (rows, others, diff) in [(&old, &new, -1), (&new, &old, 1)] {
+                for (output, row) in rows.iter().filter(|row| !others.contains(row)) {
+                    out.told.changes.push(*output, tick, diff, |text| text.extend_from_slice(row));
+                }
+            }
+        }
+        if failing.history.last().is_some_and(|last| last.asked && last.tick == tick)
+            && failing.laps > before.laps
+        {
+            self.answer(failing, tick, out);
+        }
+        let leaves_at = failing.due.filter(|_| !failing.is_under_way).map(|due| due - self.laps.loop_ms);
+        if let (Some(due), Some(leaves_at)) = (failing.due, leaves_at)
+            && leaves_at <= tick
+        {
+            self.send(key, failing, due, out);
+            failing.is_under_way = true;
+        }
+        Turn { next: leaves_at.filter(|&at| at > tick), vacant: !failing.is_failing() }
+    }
+
+    fn turned(&mut self, _tick: Tick, out: &mut Round) {
+        let tallied = std::mem::take(&mut self.tallied);
+        let counts = &mut out.told.counts;
+        for (sum, number) in counts.recovered.iter_mut().zip(tallied.recovered) {
+            *sum += number;
+        }
+        counts.requested += tallied.requested;
+        counts.same_fault += tallied.same_fault;
+        counts.other_fault += tallied.other_fault;
+    }
+
+    /// Whoever judges a record says when it is forgotten.
+    fn forget_after(&self, _failing: &Failing) -> Tick {
+        Tick::MAX
+    }
+
+    fn forget(&mut self, _key: u128, _failing: &mut Failing, _now: Tick, _out: &mut Round) {}
+
+    fn touches(&self, _side: &[((), isize)], _failing: &Failing) -> bool {
+        false
+    }
+
+    fn take_side(&mut self, _side: &[((), isize)]) {}
+
+    fn revise(&mut self, _failing: &mut Failing) {}
+
+    fn is_full(out: &Round) -> bool {
+        out.told.bytes() > 1 << 20 || out.entering.iter().map(Batch::records).sum::<usize>() > 1 << 12
+    }
+
+    fn rest(&mut self, slab: &Slab<Failing>, out: &mut Round) -> bool {
+        for slot in slab.live() {
+            out.told.rest.loose.extend(&slab.get(slot).1.rows());
+        }
+        true
+    }
+}
