@@ -195,6 +195,12 @@ impl Writer {
         } else {
             sum.subtract(&play.plays);
         }
+        self.win(play, diff);
+    }
+
+    /// Tells only what the wager's player won, or no more.
+    #[inline]
+    pub fn win(&mut self, play: &Play, diff: i8) {
         if let Some((account, measure)) = play.measured {
             let sum = self.wins.entry(account).or_default();
             let one = Wins::of(play.plays.stake, play.plays.payout, measure);

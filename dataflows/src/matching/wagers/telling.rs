@@ -169,6 +169,7 @@ impl Wagers {
             plays.open_stake -= i128::from(after.stake);
         }
         plays.add(&play.plays);
+        self.writer.win(&play, 1);
     }
 
     /// Writes the row of where a simple wager stands.
