@@ -73,6 +73,10 @@ pub struct ReplayArgs {
     /// Write postings.jsonl too, as outputs.postings of the config does
     #[arg(long)]
     pub postings: bool,
+
+    /// Tell in what_if.json which anomalies would differ under the [rtp] and [anomalies.*] settings of FILE
+    #[arg(long, value_name = "FILE")]
+    pub what_if: Option<PathBuf>,
 }
 
 /// The config file that a folder of streams may bring.
@@ -431,6 +435,7 @@ mod tests {
             config: Some(config),
             tick_ms: None,
             postings: false,
+            what_if: None,
         };
         assert_eq!(args.config().unwrap().rules.tick_ms, 1_000);
         assert_eq!(args.output(), PathBuf::from("day/out"));

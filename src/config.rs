@@ -52,6 +52,14 @@ pub const TICK_MS: RangeInclusive<u64> = 1..=HOUR_MS;
 /// # Errors
 /// Exit 2 with every fault of the file, or where there is no such file; exit 3 where it cannot be read.
 pub fn load(path: &Path) -> Result<Config> {
+    load_over(path, Config::default())
+}
+
+/// Reads the config at `path`; what it leaves out is as in `base`.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_over(path: &Path, base: Config) -> Result<Config> {
     let bytes = fs::read(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
             let what = Phrase::new(Key::ConfigMissing).with("path", path.display());
@@ -64,7 +72,7 @@ pub fn load(path: &Path) -> Result<Config> {
         let what = Phrase::new(Key::ConfigNotText).with("path", path.display()).with("byte", byte);
         Error::usage(Domain::Config, what).help(Key::ConfigNotTextHelp)
     })?;
-    parse(&path.display().to_string(), &text).map_err(Error::config)
+    parse_over(&path.display().to_string(), &text, base).map_err(Error::config)
 }
 
 /// Reads a config from `text`; `name` is what faults call it.
@@ -72,8 +80,12 @@ pub fn load(path: &Path) -> Result<Config> {
 /// # Errors
 /// All faults of the text, in its order.
 pub fn parse(name: &str, text: &str) -> Result<Config, Report> {
+    parse_over(name, text, Config::default())
+}
+
+fn parse_over(name: &str, text: &str, base: Config) -> Result<Config, Report> {
     let (root, errors) = DeTable::parse_recoverable(text);
-    let (config, mut findings) = walk(root.get_ref());
+    let (config, mut findings) = walk(root.get_ref(), base);
     // A line that is not TOML is parsed as well as can be; what else seems wrong with it is noise.
     let broken: Vec<usize> =
         errors.iter().filter_map(toml::de::Error::span).map(|span| line_of(text, span.start)).collect();
@@ -125,6 +137,8 @@ pub fn show(config: &Config, lang: Lang) -> String {
 
 #[cfg(test)]
 mod tests {
+    use gyre_domain::rules::Thresholds;
+
     use super::spelling::{DAY_MS, MINUTE_MS};
     use super::*;
 
@@ -168,6 +182,16 @@ mod tests {
             [anomalies.stake_spike]
             score_max = "5"
             wagers_min = 8
+            [anomalies.improbable_wins]
+            p_max = "0.00000025"
+            [anomalies.deposit_then_withdraw]
+            ratio_min = "0.75"
+            deposits_min = 0
+            [anomalies.structuring]
+            limit = 15_000
+            [anomalies.slow_drift]
+            slack = "0"
+            limit = "4"
             [currencies]
             XRP = 6
             GEM = 0
@@ -188,6 +212,14 @@ mod tests {
             velocity_wagers_max: 10,
             spike_score_max: 5_000,
             spike_wagers_min: 8,
+            thresholds: Thresholds {
+                wins_chance_max_e12: 250_000,
+                turnover_ratio_min: 750,
+                turnover_deposits_min: 0,
+                structuring_limit: 15_000,
+                drift_slack: 0,
+                drift_limit: 4_000,
+            },
             currencies: vec![("GEM".to_owned(), 0), ("XRP".to_owned(), 6)],
         };
         assert_eq!(config, Config { rules: want, postings: true });

@@ -16,6 +16,7 @@
 //! | [`progress`] | how far a run is |
 //! | [`summary`] | what a run came to |
 //! | [`table`] | boxes and columns for people |
+//! | [`what_if`] | the same stream under other rules |
 //! | [`texts`] | every word an operator reads, in English and Korean |
 
 pub mod cli;
@@ -31,3 +32,4 @@ pub mod sink;
 pub mod summary;
 pub mod table;
 pub mod texts;
+pub mod what_if;

@@ -33,6 +33,7 @@ use crate::progress::Progress;
 use crate::sequencer::{Counted, Next, Pace, Sequencer};
 use crate::sink::{ChangeLog, FinalFile, OutputFolder, RunWriter};
 use crate::summary::Summary;
+use crate::what_if::{self, Side, WhatIf};
 
 mod provider;
 
@@ -50,6 +51,8 @@ pub fn run(args: &ReplayArgs, config: &Config, session: &Session) -> Result<Summ
     let rules = &config.rules;
     let wanted = Wanted { changes: args.changes, postings: config.postings };
     let mut settings = settings(rules, workers, wanted, random_key()?)?;
+    let others = args.what_if.as_deref().map(|path| what_if::rules(path, config)).transpose()?;
+    let other = others.map(|others| other_settings(&others, &settings)).transpose()?;
     let decoder = Decoder { currencies: Arc::new(currencies(rules)?), keys: settings.keys, workers };
     if settings.laps.is_some() {
         settings.provider = provider::read(&args.input, decoder.clone(), rules)?.map(Arc::new);
@@ -66,6 +69,8 @@ pub fn run(args: &ReplayArgs, config: &Config, session: &Session) -> Result<Summ
         records_shown: progress.records(),
         reader: Reader::new(&folder, wanted, workers)?,
         sequencer,
+        what_if: other.is_some().then(WhatIf::default),
+        other,
         settings,
     });
     let ran = run_workers(&job);
@@ -75,6 +80,10 @@ pub fn run(args: &ReplayArgs, config: &Config, session: &Session) -> Result<Summ
     let job = Arc::into_inner(job).ok_or_else(|| Error::bug("a worker outlived the run"))?;
     let counts = job.reader.finish()?;
     let mut summary = summarise(&counted, &counts);
+    summary.what_if = job.what_if.map(WhatIf::finish);
+    if let Some(differences) = &summary.what_if {
+        folder.write("what_if.json", &differences.to_json()?)?;
+    }
     summary.measure(started.elapsed());
     folder.write("summary.json", &summary.to_json()?)?;
     folder.commit()?;
@@ -119,13 +128,24 @@ fn settings(rules: &Rules, workers: usize, wanted: Wanted, keys: JobKey) -> Resu
         velocity_wagers_max: u32::try_from(rules.velocity_wagers_max).unwrap_or(u32::MAX),
         spike_score_max: rules.spike_score_max,
         spike_wagers_min: usize::try_from(rules.spike_wagers_min).unwrap_or(usize::MAX),
+        thresholds: rules.thresholds.clone(),
         laps: rules.recollect.then(|| Laps::new(&rules.lap_delays_ms, rules.tick_ms)),
         provider: None,
     })
 }
 
+/// What the stages would go by under other rules: nobody reads changes of that.
+fn other_settings(others: &Rules, settings: &Settings) -> Result<Settings> {
+    let wanted = Wanted { changes: false, ..settings.wanted };
+    self::settings(others, settings.workers, wanted, settings.keys)
+}
+
 /// What all workers share.
 struct Job {
+    /// What is asked beside.
+    other: Option<Settings>,
+    /// Where its answer is gathered.
+    what_if: Option<WhatIf>,
     sequencer: Sequencer,
     reader: Reader,
     settings: Settings,
@@ -151,7 +171,10 @@ fn run_worker(worker: &mut Worker, job: &Arc<Job>) {
         let dataflow = worker.next_dataflow_index();
         let input = worker.dataflow(|scope| {
             let (input, batches) = scope.new_input::<Vec<Batch>>();
-            let readings = graph::build(batches, &shared.settings);
+            let (readings, others) = graph::build_beside(batches, &shared.settings, shared.other.as_ref());
+            if let Some(others) = others {
+                read_beside(others, Arc::clone(&shared)).probe_with(&probe);
+            }
             read(readings, shared, index).probe_with(&probe);
             input
         });
@@ -209,6 +232,9 @@ fn read<'s>(readings: StreamVec<'s, Tick, Reading>, job: Arc<Job>, index: usize)
                 let mut outcome = Ok(());
                 input.for_each(|_, readings| {
                     for reading in readings.drain(..) {
+                        if let (Some(what_if), true) = (&job.what_if, outcome.is_ok()) {
+                            outcome = what_if.take(Side::InForce, &reading);
+                        }
                         if outcome.is_ok() {
                             outcome = job.reader.take(index, &reading);
                         }
@@ -222,6 +248,24 @@ fn read<'s>(readings: StreamVec<'s, Tick, Reading>, job: Arc<Job>, index: usize)
                 if let Err(error) = outcome {
                     job.reader.fail(error);
                 }
+            }
+        },
+    )
+}
+
+/// What would be told under other rules goes where it is compared.
+fn read_beside<'s>(readings: StreamVec<'s, Tick, Reading>, job: Arc<Job>) -> StreamVec<'s, Tick, ()> {
+    readings.unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(
+        Pipeline,
+        "compare with other rules",
+        move |_, _| {
+            move |input, _output| {
+                input.for_each(|_, readings| {
+                    for reading in readings.drain(..) {
+                        let taken = job.what_if.as_ref().map(|what_if| what_if.take(Side::Other, &reading));
+                        taken.and_then(Result::err).into_iter().for_each(|error| job.reader.fail(error));
+                    }
+                });
             }
         },
     )

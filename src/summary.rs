@@ -12,6 +12,7 @@ use crate::error::{Error, Result, bytes};
 use crate::progress::duration;
 use crate::table::{Align, Table, thousands};
 use crate::texts::{self, Key, Lang, Phrase};
+use crate::what_if::{Difference, Differences};
 
 /// Unknown fields that the table names; `summary.json` names them all.
 const UNKNOWN_FIELDS_SHOWN: usize = 5;
@@ -64,6 +65,9 @@ pub struct Summary {
     pub records_per_second: f64,
     /// The most memory the process held at once; 0 where the system does not say.
     pub peak_bytes: u64,
+    /// What would differ under other rules, where it was asked: `what_if.json` tells it.
+    #[serde(skip)]
+    pub what_if: Option<Differences>,
 }
 
 impl Summary {
@@ -99,6 +103,7 @@ impl Summary {
         self.books(&mut rows);
         rows.named(Key::SectionRejects, &self.rejects, texts::cause);
         rows.named(Key::SectionAnomalies, &self.anomalies, texts::kind);
+        self.what_if.iter().for_each(|differences| rows.differences(differences));
         self.again(&mut rows);
         self.run(&mut rows);
         let place = Phrase::new(Key::WrittenTo).with("path", folder.display()).say(lang);
@@ -204,6 +209,24 @@ impl Rows {
         for (name, number) in counts.iter().filter(|(_, number)| **number > 0) {
             let meaning = meaning(name).map(|key| self.say(key)).unwrap_or_default();
             self.table.row([name.clone(), thousands(*number), meaning]);
+        }
+    }
+}
+
+impl Rows {
+    /// What would be found under other rules.
+    fn differences(&mut self, differences: &Differences) {
+        self.section(Key::SectionWhatIf);
+        if differences.kinds.is_empty() {
+            self.table.row([self.say(Key::RowNone), String::new(), String::new()]);
+        }
+        for (kind, Difference { flagged, withdrawn, changed, .. }) in &differences.kinds {
+            let count = |number: &u64| thousands(*number);
+            let says = Phrase::new(Key::RowWhatIf)
+                .with("flagged", count(flagged))
+                .with("withdrawn", count(withdrawn))
+                .with("changed", count(changed));
+            self.table.row([kind.clone(), String::new(), says.say(self.lang)]);
         }
     }
 }

@@ -126,8 +126,8 @@ texts! {
     NotWhole: "`{name}` is a whole number, not {found}", "`{name}`은(는) 정수이며 {found}이(가) 아닙니다";
     NotDecimal: "`{name}` is a decimal number in quotes, not {found}",
         "`{name}`은(는) 따옴표로 감싼 소수이며 {found}이(가) 아닙니다";
-    NotDecimalText: "`{name}` is a decimal number with at most 3 digits behind the point, not \"{found}\"",
-        "`{name}`은(는) 소수점 아래 3자리까지의 소수이며 \"{found}\"이(가) 아닙니다";
+    NotDecimalText: "`{name}` is a decimal number with at most {digits} digits behind the point, not \"{found}\"",
+        "`{name}`은(는) 소수점 아래 {digits}자리까지의 소수이며 \"{found}\"이(가) 아닙니다";
     NotFlag: "`{name}` is true or false, not {found}", "`{name}`은(는) true 또는 false이며 {found}이(가) 아닙니다";
     NotText: "`{name}` is text in quotes, not {found}", "`{name}`은(는) 따옴표로 감싼 문자열이며 {found}이(가) 아닙니다";
     NotList: "`{name}` is a list of times in brackets, not {found}", "`{name}`은(는) 대괄호로 감싼 시간 목록이며 {found}이(가) 아닙니다";
@@ -158,6 +158,9 @@ texts! {
     ColumnValue: "value", "값";
     ColumnAbout: "meaning", "뜻";
     Changed: "was {text}", "기본값 {text}";
+    WhatIfBeyond: "{path} sets more than what is an anomaly", "{path}에 이상 징후 판정 외의 설정이 있습니다";
+    WhatIfBeyondHelp: "leave only [rtp] and [anomalies.*] in it: time, currencies and outputs are those of the run",
+        "[rtp]와 [anomalies.*]만 남기십시오. 시간, 통화, 출력은 실행의 설정을 따릅니다";
     AboutTick: "ticks are multiples of this", "틱의 간격";
     AboutHorizon: "later than this after its time, a record is past_horizon", "이보다 늦게 온 레코드는 past_horizon";
     AboutHorizonOpen: "how long an open wager is kept", "미결 베팅의 보관 기간";
@@ -172,6 +175,12 @@ texts! {
     AboutVelocityMax: "more wagers in it are an anomaly", "창 안의 베팅이 이보다 많으면 이상";
     AboutSpikeScore: "a stake with a score above this is an anomaly", "베팅액 점수가 이보다 크면 이상";
     AboutSpikeMin: "earlier wagers needed before a stake is judged", "판정에 필요한 이전 베팅 수";
+    AboutWinsChance: "wins less likely than this among all players are an anomaly", "모든 플레이어 중 이보다 드문 당첨이면 이상";
+    AboutTurnoverRatio: "staked less of the deposits than this, a withdrawal is an anomaly", "출금 전 베팅액이 입금액의 이 비율보다 작으면 이상";
+    AboutTurnoverDeposits: "deposits (major units) from which on withdrawals are judged", "출금을 판정하기 시작하는 입금액 (주 단위)";
+    AboutStructuring: "a day's smaller payments above this (major units) are an anomaly", "이보다 작은 하루 입출금의 합이 이를 넘으면 이상 (주 단위)";
+    AboutDriftSlack: "how much of an hour's z does not count as drift", "편향으로 치지 않는 시간별 z의 크기";
+    AboutDriftLimit: "a game drifts where the rest adds up to more", "나머지의 누적합이 이보다 크면 편향";
     AboutCurrency: "digits of its minor unit", "소수 자릿수";
     AboutPostings: "write postings.jsonl too", "postings.jsonl도 기록";
 
@@ -186,6 +195,8 @@ texts! {
     SectionBooks: "What the books say", "장부";
     SectionRejects: "Set aside, and why", "거부와 사유";
     SectionAnomalies: "Anomalies", "이상 징후";
+    SectionWhatIf: "Under the other rules", "다른 규칙이라면";
+    RowWhatIf: "{flagged} more, {withdrawn} fewer, {changed} other", "추가 {flagged}, 해제 {withdrawn}, 변경 {changed}";
     SectionAgain: "Entered again", "재수집";
     RowRecoveredAtOnce: "mended before they were asked for", "요청 전에 복구";
     RowRecovered: "mended after attempt {attempt}", "{attempt}차 요청 뒤 복구";
@@ -242,6 +253,10 @@ texts! {
     KindPayoutAboveMaximum: "paid more than the game's maximum", "게임 최대 배당 초과 지급";
     KindBalanceMismatch: "the provider's balance is not ours", "공급자 잔액과 불일치";
     KindLateWager: "placed after the result was known", "결과가 알려진 뒤의 베팅";
+    KindImprobableWins: "a player wins more than chance gives", "우연으로 보기 어려운 당첨";
+    KindDepositThenWithdraw: "deposits withdrawn and hardly played", "거의 베팅하지 않은 입금의 출금";
+    KindStructuring: "a large payment in parts", "고액 입출금의 분할";
+    KindSlowDrift: "a game moves away from its RTP, hour by hour", "환수율이 시간에 따라 한쪽으로 치우침";
 
     // The command line.
     AfterHelp: "Examples:
@@ -281,6 +296,7 @@ Output, all at once at the very end, or not at all (an earlier run's files are r
   anomalies.jsonl      what a person should look at, with the figures that explain it
   postings.jsonl       every leg of every entry, with --postings
   *.changes.jsonl      {\"tick\":…,\"diff\":±1,\"row\":{…}} for each of them, with --changes
+  what_if.json         which anomalies would differ under other rules, with --what-if
   summary.json         the figures of the table shown at the end
 Rows are sorted by key as UTF-8 bytes. The same set of records gives the same bytes, whatever their order or --workers.",
         "입력 (DIR 안에 각각 일반 파일, .gz 또는 .zst; 한 줄에 JSON 객체 하나):
@@ -295,6 +311,7 @@ Rows are sorted by key as UTF-8 bytes. The same set of records gives the same by
   anomalies.jsonl      사람이 살펴볼 이상 징후와 그 근거 수치
   postings.jsonl       모든 분개 (--postings)
   *.changes.jsonl      각 출력의 {\"tick\":…,\"diff\":±1,\"row\":{…}} 변경 내역 (--changes)
+  what_if.json         다른 규칙이라면 달라질 이상 징후 (--what-if)
   summary.json         마지막에 보이는 표의 수치
 행은 키의 UTF-8 바이트 순으로 정렬됩니다. 같은 레코드 집합이면 순서나 --workers와 상관없이 결과가 같습니다.";
     AfterGenerate: "Writes wagers.jsonl, outcomes.jsonl, payments.jsonl, games.jsonl and accounts.jsonl. The same flags and seed give
@@ -320,6 +337,7 @@ pub const HELP_KO: &[(&str, &str, &str)] = &[
     ("replay", "config", "설정 파일 (TOML); 없으면 DIR/gyre.toml, 그것도 없으면 기본값"),
     ("replay", "tick_ms", "틱 간격(밀리초), 설정의 time.tick_ms보다 우선"),
     ("replay", "postings", "postings.jsonl도 기록, 설정의 outputs.postings와 같음"),
+    ("replay", "what_if", "FILE의 [rtp], [anomalies.*] 설정이라면 달라질 이상 징후를 what_if.json에 기록"),
     ("generate", "", "시험용 레코드를 만들기 (시드에 따라 항상 같음)"),
     (
         "generate",
@@ -433,6 +451,10 @@ pub fn kind(name: &str) -> Option<Key> {
         "payout_above_maximum" => Key::KindPayoutAboveMaximum,
         "balance_mismatch" => Key::KindBalanceMismatch,
         "late_wager" => Key::KindLateWager,
+        "improbable_wins" => Key::KindImprobableWins,
+        "deposit_then_withdraw" => Key::KindDepositThenWithdraw,
+        "structuring" => Key::KindStructuring,
+        "slow_drift" => Key::KindSlowDrift,
         _ => return None,
     })
 }

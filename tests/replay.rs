@@ -17,5 +17,7 @@ mod hostile;
 mod laws;
 #[path = "replay/lines.rs"]
 mod lines;
+#[path = "replay/what_if.rs"]
+mod what_if;
 #[path = "replay/whole.rs"]
 mod whole;

@@ -1,4 +1,7 @@
 //! The books, made at the end from the slots: plays by game and quarter of an hour, events by account in event order.
+//!
+//! What is measured against the theory of games, but for their RTP, is not looked for (`improbable_wins`,
+//! `slow_drift`): the workload has no games rows.
 
 use std::collections::HashMap;
 use std::io;
@@ -6,33 +9,34 @@ use std::path::Path;
 
 use gyre_dataflows::rows::{AnomalyKind, Object};
 use gyre_domain::currency::Currency;
-use gyre_domain::integrity::Spike;
 use gyre_domain::lifecycle::State;
 use gyre_domain::rtp::Plays;
-use gyre_domain::rules::Rules;
 use gyre_domain::time::{GamingDays, hour_text};
 
+use crate::accounts::Reader;
 use crate::intake::Intake;
 use crate::names::Names;
 use crate::rows::{Out, Rows, anomaly, push_text};
 use crate::slot::{ADJUSTMENT, CLAIM, FREE, MANY, REVERSED, SETTLE_CLAIM, SETTLED, Slot, WITHDRAWAL};
-use crate::spikes::Habit;
 use crate::table::order;
 
-const EVENT: u64 = 1;
-const STAKE: u64 = 2;
-const WAGER: u64 = 4;
+pub const EVENT: u64 = 1;
+pub const STAKE: u64 = 2;
+pub const WAGER: u64 = 4;
 const PAYMENT: u64 = 8;
 const LEG: u64 = 16;
-const FLAG_BITS: u32 = 5;
-const MINUTE_MS: u64 = 60_000;
-const QUARTER_MS: u64 = 900_000;
+/// A deposit or withdrawal that stands.
+pub const CASH: u64 = 32;
+/// A stake that a cancel reversed.
+const VOID: u64 = 64;
+const FLAG_BITS: u32 = 7;
+pub const QUARTER_MS: u64 = 900_000;
 
-/// What happened to an account: `at_ms << 5 | flags`, and minor units.
+/// What happened to an account: `at_ms << 7 | flags`, and minor units.
 #[derive(Clone, Copy, Default)]
 pub struct Event {
     word: u64,
-    amount: i64,
+    pub amount: i64,
 }
 
 impl Event {
@@ -54,11 +58,21 @@ impl Event {
         (amount != 0 || claim.is_some()).then_some(Self { word: at_ms << FLAG_BITS | flags, amount })
     }
 
+    /// A stake that a cancel reversed.
+    pub fn void(self) -> Self {
+        Self { word: self.word | VOID, ..self }
+    }
+
     pub fn at_ms(self) -> u64 {
         self.word >> FLAG_BITS
     }
 
-    fn has(self, flag: u64) -> bool {
+    /// What was put at stake for good.
+    pub fn staked(self) -> i128 {
+        if self.word & (STAKE | VOID) == STAKE { -i128::from(self.amount) } else { 0 }
+    }
+
+    pub fn has(self, flag: u64) -> bool {
         self.word & flag != 0
     }
 }
@@ -194,8 +208,9 @@ impl Books {
         }
         let leg = if paid.towards != 0 { LEG } else { 0 };
         if paid.towards != 0 || claim.is_some() {
-            self.loose
-                .push((account, Event { word: paid.at_ms << FLAG_BITS | EVENT | PAYMENT | leg, amount }));
+            let cash = if amount != 0 && !paid.adjusts { CASH } else { 0 };
+            let word = paid.at_ms << FLAG_BITS | EVENT | PAYMENT | leg | cash;
+            self.loose.push((account, Event { word, amount }));
         }
         self.claims.extend(claim.map(|claim| (account, paid.at_ms, claim)));
     }
@@ -289,14 +304,20 @@ impl Books {
         let claims = std::mem::take(&mut self.claims);
         let mut claims = claims.as_slice();
         let mut balances = vec![(0i128, false); intake.names.accounts.len()];
-        let mut reader = Reader { rules: &intake.rules, habit: Habit::default(), minutes: Vec::new() };
+        let days = GamingDays::in_zone(&intake.rules.gaming_day_zone).unwrap_or_else(GamingDays::utc);
+        let mut reader = Reader::new(&intake.rules, days);
         for (number, span) in (0u32..).zip(starts.windows(2)) {
             let events = &mut events[span[0] as usize..span[1] as usize];
             events.sort_unstable_by(|a, b| (a.word, b.amount).cmp(&(b.word, a.amount)));
             let mine = claims.partition_point(|claim| claim.0 == number);
             let (claimed, rest) = claims.split_at(mine);
             claims = rest;
-            let found = reader.read(events, claimed);
+            let mut found = reader.read(events, claimed);
+            if events.iter().any(|event| event.has(CASH)) {
+                let account = &intake.names.accounts[number as usize];
+                let currency = intake.names.currencies[usize::from(account.currency)];
+                found.payments = reader.read_payments(events, currency);
+            }
             balances[number as usize] = (found.balance, events.iter().any(|event| event.has(LEG)));
             let system = &mut self.systems[intake.names.accounts[number as usize].system as usize];
             system.minor[0] -= found.balance;
@@ -421,142 +442,4 @@ impl Books {
 fn rates<'o>(object: Object<'o>, plays: &Plays) -> Object<'o> {
     let object = object.optional_decimal("rtp_actual", plays.rtp_actual_millionths(), 6);
     object.optional_decimal("z", plays.z_ten_thousandths(), 4)
-}
-
-/// Reads accounts, one after the other.
-struct Reader<'r> {
-    rules: &'r Rules,
-    habit: Habit,
-    minutes: Vec<(u64, u64)>,
-}
-
-/// What an account comes to.
-#[derive(Default)]
-struct Found {
-    balance: i128,
-    lowest: i128,
-    lowest_at_ms: u64,
-    since_ms: Option<u64>,
-    fullest: Option<(u64, u64)>,
-    worst: Option<Spike>,
-    spikes: i64,
-    /// The first claim that is not ours, and ours then; and how many there are.
-    mismatch: Option<((u32, u64, i64), i128)>,
-    mismatches: i64,
-}
-
-impl Reader<'_> {
-    /// Reads the events, in order, with the claims, in order.
-    fn read(&mut self, events: &[Event], claims: &[(u32, u64, i64)]) -> Found {
-        let mut found = Found::default();
-        let mut claims = claims.iter().peekable();
-        let bound = self.rules.spike_score_max;
-        self.habit.clear();
-        self.minutes.clear();
-        let mut at = 0;
-        while at < events.len() {
-            let at_ms = events[at].at_ms();
-            let mut here = 0;
-            while let Some(event) = events.get(at).filter(|event| event.at_ms() == at_ms) {
-                found.balance += i128::from(event.amount);
-                here += u32::from(event.has(EVENT));
-                if event.has(STAKE) {
-                    if self.habit.len() as u64 >= self.rules.spike_wagers_min
-                        && let Some(spike) = self.habit.measure(at_ms, -event.amount, bound)
-                    {
-                        found.spikes += 1;
-                        if found.worst.is_none_or(|worst| spike.by_score(&worst).is_gt()) {
-                            found.worst = Some(spike);
-                        }
-                    }
-                    self.habit.push(-event.amount);
-                }
-                if event.has(WAGER) {
-                    match self.minutes.last_mut() {
-                        Some(minute) if minute.0 == at_ms / MINUTE_MS => minute.1 += 1,
-                        _ => self.minutes.push((at_ms / MINUTE_MS, 1)),
-                    }
-                }
-                at += 1;
-            }
-            if found.balance < 0 {
-                found.since_ms = found.since_ms.or(Some(at_ms));
-                if found.balance < found.lowest {
-                    (found.lowest, found.lowest_at_ms) = (found.balance, at_ms);
-                }
-            }
-            while let Some(claim) = claims.next_if(|claim| claim.1 <= at_ms) {
-                if claim.1 == at_ms && here == 1 && i128::from(claim.2) != found.balance {
-                    found.mismatch = found.mismatch.or(Some((*claim, found.balance)));
-                    found.mismatches += 1;
-                }
-            }
-        }
-        found.fullest = self.fullest();
-        found
-    }
-
-    fn fullest(&self) -> Option<(u64, u64)> {
-        let minutes = (self.rules.velocity_window_ms / MINUTE_MS).max(1);
-        let (mut end, mut wagers) = (0, 0);
-        let mut fullest: Option<(u64, u64)> = None;
-        for &(first, here) in &self.minutes {
-            while let Some(&(_, count)) = self.minutes.get(end).filter(|minute| minute.0 - first < minutes) {
-                wagers += count;
-                end += 1;
-            }
-            if fullest.is_none_or(|(_, most)| wagers > most) {
-                fullest = Some((first, wagers));
-            }
-            wagers -= here;
-        }
-        fullest.filter(|(_, wagers)| *wagers > self.rules.velocity_wagers_max)
-    }
-}
-
-impl Found {
-    fn tell(&self, account: u32, names: &Names, rules: &Rules, anomalies: &mut Rows) {
-        let is_quiet = self.since_ms.is_none() && self.fullest.is_none() && self.spikes == 0;
-        if is_quiet && self.mismatches == 0 {
-            return;
-        }
-        let account = &names.accounts[account as usize];
-        let currency = names.currencies[usize::from(account.currency)];
-        let tenant = &*names.realms[account.realm as usize].tenant_name;
-        let name = String::from_utf8_lossy(names.arena.get(account.name));
-        let subject = format!("{name}/{}", currency.code());
-        let mut note = |kind: AnomalyKind, at_ms: u64, evidence: &dyn Fn(Object<'_>) -> Object<'_>| {
-            anomaly(anomalies, kind, tenant, &subject, |out| {
-                kind.push(out, tenant, &subject, Some(at_ms), evidence)
-            });
-        };
-        if let Some(since_ms) = self.since_ms {
-            note(AnomalyKind::Overdraft, since_ms, &|evidence| {
-                let evidence = evidence.money("lowest", self.lowest, currency);
-                evidence.time("lowest_at_ms", self.lowest_at_ms).time("since_ms", since_ms)
-            });
-        }
-        if let Some((minute, wagers)) = self.fullest {
-            note(AnomalyKind::Velocity, minute * MINUTE_MS, &|evidence| {
-                let evidence = evidence.time("window_start_ms", minute * MINUTE_MS);
-                evidence.time("window_ms", rules.velocity_window_ms).integer("wagers", wagers as i64)
-            });
-        }
-        if let Some(worst) = self.worst {
-            note(AnomalyKind::StakeSpike, worst.at_ms, &|evidence| {
-                let evidence =
-                    evidence.time("at_ms", worst.at_ms).money("stake", i128::from(worst.stake), currency);
-                let evidence = evidence.money("median", i128::from(worst.median), currency);
-                let evidence = evidence.money("mad", i128::from(worst.mad), currency);
-                evidence.decimal("score", worst.score_ten_thousandths(), 4).integer("spikes", self.spikes)
-            });
-        }
-        if let Some(((_, at_ms, claimed), ours)) = self.mismatch {
-            note(AnomalyKind::BalanceMismatch, at_ms, &|evidence| {
-                let evidence = evidence.money("claimed", i128::from(claimed), currency);
-                let evidence = evidence.money("ours", ours, currency);
-                evidence.time("at_ms", at_ms).integer("mismatches", self.mismatches)
-            });
-        }
-    }
 }

@@ -13,6 +13,7 @@
 //! while it reads (lines of rare keys are read again). `raw` of a displaced record goes by its receipt alone.
 #![allow(clippy::print_stderr, reason = "says where its time went")]
 
+mod accounts;
 mod books;
 mod intake;
 mod lines;

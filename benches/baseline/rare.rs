@@ -256,8 +256,9 @@ impl Told<'_, '_> {
         let exponent = wager.currency.exponent();
         let claim = |at: usize| self.copies[at].claim.map(|claim| claim.minor(exponent).unwrap_or(i64::MAX));
         let stake_claim = self.life.wager.and_then(claim);
-        let mut events =
-            vec![(Event::stake(wager.at_ms, wager.stake, wager.free_round, stake_claim), stake_claim)];
+        let stake = Event::stake(wager.at_ms, wager.stake, wager.free_round, stake_claim);
+        let stake = if self.life.cancel.is_some() { stake.void() } else { stake };
+        let mut events = vec![(stake, stake_claim)];
         let mut payout = 0;
         let mut settled_at_ms = None;
         for &at in self.life.settles.iter().chain(&self.life.unsettles).chain(&self.life.cancel) {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! plays by quarter of an hour ──exchange by game──▶ spread over windows ──▶ sum plays by game and window ──▶ rtp
-//!                                                                                   └──▶ rtp_out_of_band
+//!                                                                                   └──▶ rtp_out_of_band, slow_drift
 //! ```
 //! At every tick a row stands for each game, currency and window in which a wager is settled. Windows go by the time at
 //! which wagers were placed: all, the hour (UTC), the day in the gaming day's zone. A window leaves the state behind
@@ -26,6 +26,8 @@ use crate::names::Names;
 use crate::ops::sum_by_key::{Sum, Teller, sum_by_key};
 use crate::rows::{AnomalyKind, Object, Output};
 use crate::seams::{PlaysBatch, Reading};
+
+mod drift;
 
 /// Milliseconds of an hour.
 const HOUR_MS: u64 = 3_600_000;
@@ -81,13 +83,15 @@ pub fn build<'s>(
             });
         }
     });
-    let teller = Rtp { names, settings: settings.clone(), swept_ms: 0 };
+    let drifts = drift::Drifts::new(&names, settings);
+    let teller = Rtp { names, settings: settings.clone(), drifts, swept_ms: 0 };
     sum_by_key(addends, Pipeline, "sum plays by game and window", settings.rest_at_end, teller)
 }
 
 struct Rtp {
     names: Rc<RefCell<Names>>,
     settings: Settings,
+    drifts: drift::Drifts,
     /// When windows were last looked over for leaving.
     swept_ms: u64,
 }
@@ -173,6 +177,10 @@ impl Teller for Rtp {
         if self.settings.wanted.changes {
             before.iter().for_each(|plays| self.push_changes(key, plays, -1, tick, out));
             after.iter().for_each(|plays| self.push_changes(key, plays, 1, tick, out));
+            if let Window::Hour(hour) = key.2 {
+                let score = after.and_then(Plays::z_ten_thousandths);
+                self.drifts.change((key.0, key.1), hour, score, tick, out);
+            }
         }
     }
 
@@ -209,6 +217,12 @@ impl Teller for Rtp {
             if self.is_out_of_band(key, plays) {
                 out.rest.loose.push(Output::Anomalies, 0, 1, |text| self.push_anomaly(text, key, plays));
             }
+            if let Window::Hour(hour) = key.2 {
+                self.drifts.rest((key.0, key.1), hour, plays.z_ten_thousandths(), at_end);
+            }
+        }
+        if at_end {
+            self.drifts.end(out);
         }
     }
 

@@ -1,7 +1,9 @@
 //! Anomalies: what looks wrong in the order of an account's events.
 //!
 //! ```text
-//! events of accounts ──▶ timelines by account ──▶ overdraft, velocity, stake_spike, balance_mismatch
+//! events of accounts ──▶ timelines by account ──▶ overdraft, velocity, stake_spike, balance_mismatch,
+//!                                                 deposit_then_withdraw, structuring
+//! what players won ────▶ sums by account ───────▶ improbable_wins
 //! ```
 //! At every tick there is at most one anomaly of each kind for a player in a currency, with the figures of the worst;
 //! it is withdrawn when its ground goes. Events are read as cash and held together. What is *not* here: anomalies of
@@ -10,9 +12,12 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use gyre_domain::integrity::payments::Suspicions;
+use gyre_domain::integrity::wins::Wins;
 use gyre_domain::integrity::{BASELINE, Baseline, Spike};
 use gyre_domain::money::Quantity;
 use timely::dataflow::StreamVec;
+use timely::dataflow::operators::core::Concatenate;
 
 use crate::Tick;
 use crate::graph::Settings;
@@ -21,15 +26,30 @@ use crate::ops::timeline_by_key::{Changes, Dirty, MINUTE_MS, Reads, Run, Timelin
 use crate::rows::{AnomalyKind, Output};
 use crate::seams::Reading;
 
+mod payments;
+mod wins;
+
+/// What the stage takes, of the accounts that this worker owns, by number.
+pub struct Inputs<'s> {
+    /// What happened to them.
+    pub events: StreamVec<'s, Tick, Rc<Changes>>,
+    /// Changes of what they won.
+    pub wins: StreamVec<'s, Tick, (u32, Wins, Tick)>,
+}
+
 /// Builds the stage.
 pub fn build<'s>(
-    events: StreamVec<'s, Tick, Rc<Changes>>,
+    inputs: Inputs<'s>,
     names: &Rc<RefCell<Names>>,
     settings: &Settings,
 ) -> StreamVec<'s, Tick, Reading> {
+    let Inputs { events, wins } = inputs;
+    let scope = events.scope();
+    let lucky = wins::build(wins, names, settings);
     let reads = Reads { changes: settings.wanted.changes, rest_at_end: settings.rest_at_end };
     let watch = Accounts { names: Rc::clone(names), settings: settings.clone() };
-    timeline_by_key(events, "timelines by account", reads, watch)
+    let found = timeline_by_key(events, "timelines by account", reads, watch);
+    scope.concatenate([found, lucky])
 }
 
 struct Accounts {
@@ -48,6 +68,8 @@ struct Found {
     spikes: Vec<Spike>,
     /// Where the provider's balance is not ours: time, claimed, ours.
     mismatches: Vec<(u64, Quantity, i128)>,
+    /// What its deposits and withdrawals look like.
+    payments: Suspicions,
 }
 
 impl Accounts {
@@ -111,6 +133,14 @@ impl Accounts {
         found.mismatches.extend(judged.into_iter().filter(|&(_, claimed, ours)| !agrees(claimed, ours)));
     }
 
+    fn watch_payments(&self, account: u32, timeline: &mut Timeline, dirty: Dirty, found: &mut Found) {
+        if timeline.payments.is_some() {
+            let currency = self.names.borrow().account(account).2;
+            let terms = payments::terms(&self.settings.thresholds, currency);
+            found.payments = payments::watch(timeline, dirty, &terms, &self.settings.gaming_days);
+        }
+    }
+
     /// The rows of what was found.
     fn rows(&self, account: u32, found: &Found) -> Vec<(Output, Vec<u8>)> {
         let names = self.names.borrow();
@@ -166,6 +196,8 @@ impl Accounts {
                 });
             }));
         }
+        let whose = (tenant, &*subject, currency);
+        payments::push_rows(&found.payments, whose, |row| rows.push((Output::Anomalies, row)));
         rows
     }
 
@@ -173,12 +205,14 @@ impl Accounts {
         found.fullest.filter(|&(_, wagers)| wagers > self.settings.velocity_wagers_max)
     }
 
-    fn kinds(&self, found: &Found) -> [(AnomalyKind, bool); 4] {
+    fn kinds(&self, found: &Found) -> [(AnomalyKind, bool); 6] {
         [
             (AnomalyKind::Overdraft, found.overdraft.is_some()),
             (AnomalyKind::Velocity, self.velocity(found).is_some()),
             (AnomalyKind::StakeSpike, !found.spikes.is_empty()),
             (AnomalyKind::BalanceMismatch, !found.mismatches.is_empty()),
+            (AnomalyKind::DepositThenWithdraw, found.payments.visit.is_some()),
+            (AnomalyKind::Structuring, found.payments.structured.is_some()),
         ]
     }
 
@@ -211,6 +245,7 @@ impl Watch for Accounts {
         self.watch_velocity(timeline, dirty, found);
         self.watch_stakes(timeline, dirty, found);
         self.watch_claims(account, timeline, dirty, found);
+        self.watch_payments(account, timeline, dirty, found);
     }
 
     fn tell(&mut self, account: u32, before: &Found, after: &Found, tick: Tick, out: &mut Reading) {

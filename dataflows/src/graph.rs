@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use gyre_domain::rules::Thresholds;
 use gyre_domain::time::GamingDays;
 use timely::dataflow::operators::core::Concatenate;
 use timely::dataflow::operators::core::feedback::Handle;
@@ -57,6 +58,8 @@ pub struct Settings {
     pub spike_score_max: u32,
     /// How many wagers before it a stake is measured from.
     pub spike_wagers_min: usize,
+    /// From where on other figures are anomalies.
+    pub thresholds: Thresholds,
     /// When failed records enter again; `None` leaves the loop out. It needs exact ticks.
     pub laps: Option<Laps>,
     /// Who answers requests for failed records, in a replay.
@@ -92,6 +95,15 @@ impl Settings {
 /// Builds the pipeline over batches of records. What a failed record needs to be judged again leaves at the end of the
 /// loop and comes back in front of validate, later by the loop's delay.
 pub fn build<'s>(batches: StreamVec<'s, Tick, Batch>, settings: &Settings) -> StreamVec<'s, Tick, Reading> {
+    build_beside(batches, settings, None).0
+}
+
+/// The same, and what would be told of games' and players' figures beside it, were those judged by `other` settings.
+pub fn build_beside<'s>(
+    batches: StreamVec<'s, Tick, Batch>,
+    settings: &Settings,
+    other: Option<&Settings>,
+) -> (StreamVec<'s, Tick, Reading>, Option<StreamVec<'s, Tick, Reading>>) {
     let scope: Scope<'s, Tick> = batches.scope();
     let (again, batches) = open_loop(scope, batches, settings);
     let accounts = Rc::new(RefCell::new(Names::default()));
@@ -105,11 +117,26 @@ pub fn build<'s>(batches: StreamVec<'s, Tick, Batch>, settings: &Settings) -> St
     let ledger = scope.region_named(Stage::Ledger.name(), |region| {
         ledger::build(matched.ledger.enter(region), &accounts, settings).leave(scope)
     });
+    let others = other.map(|other| {
+        let rtp = scope.region_named("aggregates under other rules", |region| {
+            aggregates::build(matched.plays.clone().enter(region), other).leave(scope)
+        });
+        let found = scope.region_named("anomalies under other rules", |region| {
+            let inputs = anomalies::Inputs {
+                events: ledger.events.clone().enter(region),
+                wins: ledger.wins.clone().enter(region),
+            };
+            anomalies::build(inputs, &accounts, other).leave(scope)
+        });
+        scope.concatenate([rtp, found])
+    });
     let rtp = scope.region_named(Stage::Aggregates.name(), |region| {
         aggregates::build(matched.plays.enter(region), settings).leave(scope)
     });
     let found = scope.region_named(Stage::Anomalies.name(), |region| {
-        anomalies::build(ledger.events.enter(region), &accounts, settings).leave(scope)
+        let inputs =
+            anomalies::Inputs { events: ledger.events.enter(region), wins: ledger.wins.enter(region) };
+        anomalies::build(inputs, &accounts, settings).leave(scope)
     });
     let faults = scope.concatenate([sound.faults, matched.faults]);
     let recollected = settings.laps.as_ref().map(|laps| {
@@ -122,7 +149,7 @@ pub fn build<'s>(batches: StreamVec<'s, Tick, Batch>, settings: &Settings) -> St
         recollected.entering.connect_loop(again);
         told.push(recollected.told);
     }
-    outputs::build(told)
+    (outputs::build(told), others)
 }
 
 /// The end of the loop, to be connected, and its beginning, where what comes around joins what comes in.

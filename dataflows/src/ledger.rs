@@ -4,6 +4,7 @@
 //! events of players ──┐                         ┌──▶ sum postings by account ──▶ balances
 //! sums of the house's ┴─▶ address by account ───┤
 //! names ──────────────────▶ directory           └──▶ events of accounts ──▶ anomalies
+//! what players won ───────▶ address by account ─────▶ changes of winnings ─▶ anomalies
 //! ```
 //! At every tick the balances of a currency sum to zero, for each event is booked against a system account when it is
 //! told. A balance stands while any posting of its account stands, at zero too. What is *not* here: the order of
@@ -13,6 +14,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use gyre_domain::currency::Currency;
+use gyre_domain::integrity::wins::Wins;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::Leave;
 use timely::dataflow::{Scope, StreamVec};
@@ -30,6 +32,8 @@ use crate::seams::{LedgerBatch, Name, Reading};
 pub struct Outputs<'s> {
     /// Events of players' accounts, by the number under which their worker knows them.
     pub events: StreamVec<'s, Tick, Rc<Changes>>,
+    /// Changes of what players won, by the same numbers.
+    pub wins: StreamVec<'s, Tick, (u32, Wins, Tick)>,
     /// Balances.
     pub told: StreamVec<'s, Tick, Reading>,
 }
@@ -37,7 +41,11 @@ pub struct Outputs<'s> {
 impl Outputs<'_> {
     /// Leaves the stage's region.
     pub fn leave(self, scope: Scope<'_, Tick>) -> Outputs<'_> {
-        Outputs { events: self.events.leave(scope), told: self.told.leave(scope) }
+        Outputs {
+            events: self.events.leave(scope),
+            wins: self.wins.leave(scope),
+            told: self.told.leave(scope),
+        }
     }
 }
 
@@ -48,10 +56,20 @@ pub fn build<'s>(
     settings: &Settings,
 ) -> Outputs<'s> {
     let batches = exchange(batches);
-    let mut addresses = Addresses { names: Rc::clone(names), numbers: Vec::new() };
+    let addresses = Rc::new(RefCell::new(Addresses { names: Rc::clone(names), numbers: Vec::new() }));
+    let learned = Rc::clone(&addresses);
+    let (batches, wins) =
+        fan_out(batches, "learn names of accounts", move |mut batch: LedgerBatch, parts| {
+            let mut addresses = learned.borrow_mut();
+            addresses.learn(batch.teller, std::mem::take(&mut batch.names));
+            let numbers = addresses.of(batch.teller);
+            let wins = batch.wins.drain(..);
+            parts.second.extend(wins.map(|(account, wins, tick)| (numbers[account as usize], wins, tick)));
+            parts.first.push(batch);
+        });
     let (addends, events) =
         fan_out(batches, "address postings by account", move |batch: LedgerBatch, parts| {
-            addresses.learn(batch.teller, batch.names);
+            let addresses = addresses.borrow();
             let numbers = addresses.of(batch.teller);
             for (account, minor, legs, tick) in batch.sums {
                 parts.first.push(Addend::System(numbers[account as usize], Balance { minor, legs }, tick));
@@ -67,7 +85,7 @@ pub fn build<'s>(
         });
     let teller = Balances { names: Rc::clone(names), settings: settings.clone() };
     let told = sum_by_key(addends, Pipeline, "sum postings by account", settings.rest_at_end, teller);
-    Outputs { events, told }
+    Outputs { events, wins, told }
 }
 
 fn exchange(batches: StreamVec<'_, Tick, LedgerBatch>) -> StreamVec<'_, Tick, LedgerBatch> {

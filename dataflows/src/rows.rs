@@ -327,11 +327,19 @@ pub enum AnomalyKind {
     BalanceMismatch,
     /// Placed after the result was known.
     LateWager,
+    /// A player won more than chance gives.
+    ImprobableWins,
+    /// Money came and went, and was hardly played with.
+    DepositThenWithdraw,
+    /// A large payment, in parts.
+    Structuring,
+    /// A game's payouts move away from its theory, hour by hour.
+    SlowDrift,
 }
 
 impl AnomalyKind {
     /// All kinds.
-    pub const ALL: [AnomalyKind; 8] = [
+    pub const ALL: [AnomalyKind; 12] = [
         AnomalyKind::Conflict,
         AnomalyKind::Velocity,
         AnomalyKind::StakeSpike,
@@ -340,7 +348,16 @@ impl AnomalyKind {
         AnomalyKind::PayoutAboveMaximum,
         AnomalyKind::BalanceMismatch,
         AnomalyKind::LateWager,
+        AnomalyKind::ImprobableWins,
+        AnomalyKind::DepositThenWithdraw,
+        AnomalyKind::Structuring,
+        AnomalyKind::SlowDrift,
     ];
+
+    /// Whether a rule says from where on it is one; the others are wrong under any rules.
+    pub fn has_rule(self) -> bool {
+        !matches!(self, AnomalyKind::Conflict | AnomalyKind::PayoutAboveMaximum | AnomalyKind::LateWager)
+    }
 
     /// Its name in the contract.
     pub fn name(self) -> &'static str {
@@ -353,6 +370,10 @@ impl AnomalyKind {
             AnomalyKind::PayoutAboveMaximum => "payout_above_maximum",
             AnomalyKind::BalanceMismatch => "balance_mismatch",
             AnomalyKind::LateWager => "late_wager",
+            AnomalyKind::ImprobableWins => "improbable_wins",
+            AnomalyKind::DepositThenWithdraw => "deposit_then_withdraw",
+            AnomalyKind::Structuring => "structuring",
+            AnomalyKind::SlowDrift => "slow_drift",
         }
     }
 
@@ -361,8 +382,13 @@ impl AnomalyKind {
             AnomalyKind::Conflict
             | AnomalyKind::PayoutAboveMaximum
             | AnomalyKind::BalanceMismatch
-            | AnomalyKind::LateWager => Severity::High,
-            AnomalyKind::Overdraft | AnomalyKind::RtpOutOfBand => Severity::Medium,
+            | AnomalyKind::LateWager
+            | AnomalyKind::ImprobableWins
+            | AnomalyKind::Structuring => Severity::High,
+            AnomalyKind::Overdraft
+            | AnomalyKind::RtpOutOfBand
+            | AnomalyKind::DepositThenWithdraw
+            | AnomalyKind::SlowDrift => Severity::Medium,
             AnomalyKind::Velocity | AnomalyKind::StakeSpike => Severity::Low,
         }
     }

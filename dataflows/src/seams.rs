@@ -2,6 +2,7 @@
 
 use gyre_domain::cause::Cause;
 use gyre_domain::currency::Currency;
+use gyre_domain::integrity::wins::Wins;
 use gyre_domain::rtp::Plays;
 use gyre_domain::rules::LAPS_MAX;
 use serde::{Deserialize, Serialize};
@@ -54,12 +55,15 @@ pub struct LedgerBatch {
     pub changes: Vec<Changes>,
     /// System accounts: account, minor units, legs, tick.
     pub sums: Vec<(u32, i128, i64, Tick)>,
+    /// Changes of what players won: account, sums, tick.
+    pub wins: Vec<(u32, Wins, Tick)>,
 }
 
 impl LedgerBatch {
     /// Whether nothing is told.
     pub fn is_empty(&self) -> bool {
-        self.names.is_empty() && self.changes.is_empty() && self.sums.is_empty()
+        let Self { names, changes, sums, wins, .. } = self;
+        names.is_empty() && changes.is_empty() && sums.is_empty() && wins.is_empty()
     }
 }
 

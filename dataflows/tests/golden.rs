@@ -139,6 +139,17 @@ impl Case {
             "anomalies.velocity.wagers_max" => rules.velocity_wagers_max = number(),
             "anomalies.stake_spike.score_max" => rules.spike_score_max = milli(),
             "anomalies.stake_spike.wagers_min" => rules.spike_wagers_min = number(),
+            "anomalies.improbable_wins.p_max" => {
+                let trillionths = fraction(&text(), 12).unwrap_or_else(|| wrong("decimal"));
+                rules.thresholds.wins_chance_max_e12 = trillionths;
+            }
+            "anomalies.deposit_then_withdraw.ratio_min" => rules.thresholds.turnover_ratio_min = milli(),
+            "anomalies.deposit_then_withdraw.deposits_min" => {
+                rules.thresholds.turnover_deposits_min = number();
+            }
+            "anomalies.structuring.limit" => rules.thresholds.structuring_limit = number(),
+            "anomalies.slow_drift.slack" => rules.thresholds.drift_slack = milli(),
+            "anomalies.slow_drift.limit" => rules.thresholds.drift_limit = milli(),
             _ => match (path.strip_prefix("currencies."), path.strip_prefix("loop.")) {
                 (Some(code), _) => rules.currencies.push((code.to_owned(), number() as u8)),
                 (_, Some(name)) => {
@@ -332,10 +343,13 @@ fn without_raw(row: &str) -> String {
 
 /// `"3.291"` as 3291.
 fn thousandths(text: &str) -> Option<u32> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let digits = format!("{fraction:0<3}");
-    (digits.len() == 3).then_some(())?;
-    Some(whole.parse::<u32>().ok()? * 1_000 + digits.parse::<u32>().ok()?)
+    fraction(text, 3).and_then(|thousandths| u32::try_from(thousandths).ok())
+}
+
+/// A decimal in units of its last digit, where it may have so many behind the point.
+fn fraction(text: &str, places: usize) -> Option<u64> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    (part.len() <= places).then(|| format!("{whole}{part:0<places$}").parse().ok())?
 }
 
 fn output(name: &Value) -> Output {

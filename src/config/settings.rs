@@ -4,12 +4,18 @@ use std::ops::RangeInclusive;
 
 use gyre_domain::rules::LAPS_MAX;
 
-use super::spelling::{DAY_MS, MINUTE_MS, decimal};
+use super::spelling::{DAY_MS, MILLI, MINUTE_MS, PICO, decimal};
 use super::{Config, TICK_MS};
 use crate::texts::Key;
 
 /// Ten years: longer spans are slips of the pen.
 const SPAN_MS_MAX: u64 = 3_650 * DAY_MS;
+
+/// A half: what is likelier is no surprise.
+const HALF_E12: u64 = 500_000_000_000;
+
+/// The largest amount of money that fits any currency, major units.
+const MAJOR_MAX: u64 = 1_000_000_000_000_000;
 
 /// The section whose names are free: currency codes.
 pub(super) const CURRENCIES: &str = "currencies";
@@ -32,6 +38,8 @@ pub(super) enum Kind {
     Count { range: RangeInclusive<u64>, field: fn(&mut Config) -> &mut u64 },
     /// A decimal number in quotes, kept as thousandths.
     Thousandths { range: RangeInclusive<u32>, field: fn(&mut Config) -> &mut u32 },
+    /// A decimal number in quotes, kept in units of 10⁻¹².
+    Trillionths { range: RangeInclusive<u64>, field: fn(&mut Config) -> &mut u64 },
     /// The name of a time zone.
     Zone { field: fn(&mut Config) -> &mut String },
     /// Yes or no.
@@ -74,6 +82,18 @@ pub(super) static SETTINGS: &[Setting] = &[
               kind: Kind::Thousandths { range: 1..=1_000_000, field: |config| &mut config.rules.spike_score_max } },
     Setting { section: "anomalies.stake_spike", name: "wagers_min", about: Key::AboutSpikeMin,
               kind: Kind::Count { range: 2..=64, field: |config| &mut config.rules.spike_wagers_min } },
+    Setting { section: "anomalies.improbable_wins", name: "p_max", about: Key::AboutWinsChance,
+              kind: Kind::Trillionths { range: 1..=HALF_E12, field: |config| &mut config.rules.thresholds.wins_chance_max_e12 } },
+    Setting { section: "anomalies.deposit_then_withdraw", name: "ratio_min", about: Key::AboutTurnoverRatio,
+              kind: Kind::Thousandths { range: 1..=1_000_000, field: |config| &mut config.rules.thresholds.turnover_ratio_min } },
+    Setting { section: "anomalies.deposit_then_withdraw", name: "deposits_min", about: Key::AboutTurnoverDeposits,
+              kind: Kind::Count { range: 0..=MAJOR_MAX, field: |config| &mut config.rules.thresholds.turnover_deposits_min } },
+    Setting { section: "anomalies.structuring", name: "limit", about: Key::AboutStructuring,
+              kind: Kind::Count { range: 1..=MAJOR_MAX, field: |config| &mut config.rules.thresholds.structuring_limit } },
+    Setting { section: "anomalies.slow_drift", name: "slack", about: Key::AboutDriftSlack,
+              kind: Kind::Thousandths { range: 0..=100_000, field: |config| &mut config.rules.thresholds.drift_slack } },
+    Setting { section: "anomalies.slow_drift", name: "limit", about: Key::AboutDriftLimit,
+              kind: Kind::Thousandths { range: 1..=1_000_000, field: |config| &mut config.rules.thresholds.drift_limit } },
     Setting { section: "outputs", name: "postings", about: Key::AboutPostings,
               kind: Kind::Flag { field: |config| &mut config.postings } },
 ];
@@ -90,8 +110,11 @@ impl Setting {
         let mut config = config.clone();
         match &self.kind {
             Kind::Span { field, .. } | Kind::Count { field, .. } => field(&mut config).to_string(),
+            Kind::Thousandths { field, .. } => {
+                format!("\"{}\"", decimal((*field(&mut config)).into(), MILLI))
+            }
+            Kind::Trillionths { field, .. } => format!("\"{}\"", decimal(*field(&mut config), PICO)),
             Kind::Spans { field, .. } => spans(field(&mut config)),
-            Kind::Thousandths { field, .. } => format!("\"{}\"", decimal(*field(&mut config))),
             Kind::Zone { field } => format!("\"{}\"", field(&mut config)),
             Kind::Flag { field } => field(&mut config).to_string(),
         }

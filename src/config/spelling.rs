@@ -29,20 +29,26 @@ pub(super) fn spelling(value: &DeValue<'_>) -> String {
     }
 }
 
-/// Thousandths as people write them: `3.291`, `3.5`, `20`.
-pub(super) fn decimal(thousandths: u32) -> String {
-    let text = format!("{}.{:03}", thousandths / 1000, thousandths % 1000);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+/// Digits behind the point of thousandths.
+pub(super) const MILLI: usize = 3;
+/// Digits behind the point of units of 10⁻¹².
+pub(super) const PICO: usize = 12;
+
+/// A decimal with so many digits behind the point as people write it: `3.291`, `3.5`, `20`.
+pub(super) fn decimal(number: u64, digits: usize) -> String {
+    let width = digits + 1;
+    let padded = format!("{number:0width$}");
+    let (whole, part) = padded.split_at(padded.len() - digits);
+    format!("{whole}.{part}").trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-pub(super) fn read_decimal(text: &str) -> Option<u32> {
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+pub(super) fn read_decimal(text: &str, digits: usize) -> Option<u64> {
+    let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
-    if !digits(whole) || !digits(part) || part.len() > 3 {
+    if !are_digits(whole) || !are_digits(part) || part.len() > digits {
         return None;
     }
-    let thousandths: u32 = format!("{part:0<3}").parse().ok()?;
-    whole.parse::<u32>().ok()?.checked_mul(1000)?.checked_add(thousandths)
+    format!("{whole}{part:0<digits$}").parse().ok()
 }
 
 /// The units of spans, largest first.

@@ -8,13 +8,13 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::settings::{CURRENCIES, Kind, SETTINGS, Setting, is_section, names_in};
-use super::spelling::{decimal, nearest, read_decimal, read_span, span_both, spelling};
+use super::spelling::{MILLI, PICO, decimal, nearest, read_decimal, read_span, span_both, spelling};
 use super::{Config, Finding};
 use crate::texts::{Key, Phrase};
 
-/// What the tables below `root` set, and every fault found on the way, in no order.
-pub(super) fn walk(root: &DeTable<'_>) -> (Config, Vec<Finding>) {
-    let mut walk = Walk::default();
+/// What the tables below `root` set upon `base`, and every fault found on the way, in no order.
+pub(super) fn walk(root: &DeTable<'_>, base: Config) -> (Config, Vec<Finding>) {
+    let mut walk = Walk { config: base, ..Walk::default() };
     walk.table(root, "");
     walk.check_horizons();
     (walk.config, walk.findings)
@@ -114,26 +114,22 @@ impl Walk {
                 }
             }
             Kind::Thousandths { range, field } => {
-                if let Some(number) = self.thousandths(setting, value, range) {
+                let range = u64::from(*range.start())..=u64::from(*range.end());
+                let number = self.decimal(setting, value, &range, MILLI);
+                if let Some(number) = number.and_then(|number| u32::try_from(number).ok()) {
                     *field(&mut self.config) = number;
                 }
             }
-            Kind::Zone { field } => match value.get_ref() {
-                DeValue::String(zone) => match TimeZone::get(zone) {
-                    Ok(known) => {
-                        *field(&mut self.config) = known.iana_name().unwrap_or(zone.as_ref()).to_owned()
-                    }
-                    Err(_) => {
-                        let names: Vec<String> = db().available().map(|name| name.to_string()).collect();
-                        let fix = match nearest(zone, names.iter().map(String::as_str)) {
-                            Some(near) => Phrase::new(Key::DidYouMean).with("name", near),
-                            None => Key::UnknownZoneHelp.into(),
-                        };
-                        self.fault(span, Phrase::new(Key::UnknownZone).with("found", zone), fix);
-                    }
-                },
-                other => self.fault(span, wrong(Key::NotText, setting, other), Key::UnknownZoneHelp),
-            },
+            Kind::Trillionths { range, field } => {
+                if let Some(number) = self.decimal(setting, value, range, PICO) {
+                    *field(&mut self.config) = number;
+                }
+            }
+            Kind::Zone { field } => {
+                if let Some(zone) = self.zone(setting, value) {
+                    *field(&mut self.config) = zone;
+                }
+            }
             Kind::Flag { field } => match value.get_ref() {
                 DeValue::Boolean(flag) => *field(&mut self.config) = *flag,
                 other => {
@@ -143,6 +139,24 @@ impl Walk {
                 }
             },
         }
+    }
+
+    /// The name of a time zone, as its database spells it.
+    fn zone(&mut self, setting: &Setting, value: &Spanned<DeValue<'_>>) -> Option<String> {
+        let DeValue::String(zone) = value.get_ref() else {
+            self.fault(value.span(), wrong(Key::NotText, setting, value.get_ref()), Key::UnknownZoneHelp);
+            return None;
+        };
+        if let Ok(known) = TimeZone::get(zone) {
+            return Some(known.iana_name().unwrap_or(zone.as_ref()).to_owned());
+        }
+        let names: Vec<String> = db().available().map(|name| name.to_string()).collect();
+        let fix = match nearest(zone, names.iter().map(String::as_str)) {
+            Some(near) => Phrase::new(Key::DidYouMean).with("name", near),
+            None => Key::UnknownZoneHelp.into(),
+        };
+        self.fault(value.span(), Phrase::new(Key::UnknownZone).with("found", zone), fix);
+        None
     }
 
     /// A list of at most `most` times, each within `range`.
@@ -211,37 +225,41 @@ impl Walk {
         }
     }
 
-    /// A decimal number in quotes within `range`, as thousandths.
-    fn thousandths(
+    /// A decimal number in quotes within `range`, as units of its last digit.
+    fn decimal(
         &mut self,
         setting: &Setting,
         value: &Spanned<DeValue<'_>>,
-        range: &RangeInclusive<u32>,
-    ) -> Option<u32> {
+        range: &RangeInclusive<u64>,
+        digits: usize,
+    ) -> Option<u64> {
         let usual = setting.spelling(&Config::default());
         let text = match value.get_ref() {
             DeValue::String(text) => text,
             other => {
                 let meant = match other {
-                    DeValue::Float(number) => read_decimal(number.as_str()),
-                    DeValue::Integer(number) => read_decimal(number.as_str()),
+                    DeValue::Float(number) => read_decimal(number.as_str(), digits),
+                    DeValue::Integer(number) => read_decimal(number.as_str(), digits),
                     _ => None,
                 };
-                let fix = meant.map_or(usual, |meant| format!("\"{}\"", decimal(meant)));
+                let fix = meant.map_or(usual, |meant| format!("\"{}\"", decimal(meant, digits)));
                 self.fault(value.span(), wrong(Key::NotDecimal, setting, other), assign(setting.name, fix));
                 return None;
             }
         };
-        let Some(number) = read_decimal(text) else {
-            let what = Phrase::new(Key::NotDecimalText).with("name", setting.name).with("found", text);
+        let Some(number) = read_decimal(text, digits) else {
+            let what = Phrase::new(Key::NotDecimalText)
+                .with("name", setting.name)
+                .with("digits", digits)
+                .with("found", text);
             self.fault(value.span(), what, assign(setting.name, usual));
             return None;
         };
         if !range.contains(&number) {
             let what = Phrase::new(Key::OutOfRange)
                 .with("name", setting.name)
-                .with("min", decimal(*range.start()))
-                .with("max", decimal(*range.end()))
+                .with("min", decimal(*range.start(), digits))
+                .with("max", decimal(*range.end(), digits))
                 .with("found", text);
             self.fault(value.span(), what, Phrase::new(Key::WriteDefault).with("text", usual));
             return None;

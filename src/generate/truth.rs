@@ -77,6 +77,10 @@ fn write_counts(out: &mut Document, written: &Written, boxes: &[Outbox; 3], book
     out.field("anomalies", &json!(counts))?;
     out.field("anomalies_at_least", &json!({"stake_spike": books.spikes}))?;
     out.field("not_told", &json!({
+        "improbable_wins": "whoever is lucky is so by chance",
+        "slow_drift": "as are the hours of a game",
+        "deposit_then_withdraw": "players withdraw when they like",
+        "structuring": "and deposit as often as they like",
         "stake_spike": "at least these; others may stake above their habit by chance",
         "rejects": "reject_rows leaves out malformed lines, whose id may be unreadable; their lines are under injected",
     }))

@@ -16,6 +16,9 @@ const PREVIOUS: &str = "previous.";
 /// The run's figures; renamed last, so that it stands beside a whole set.
 const SUMMARY: &str = "summary.json";
 
+/// Where a run under other rules would differ.
+const WHAT_IF: &str = "what_if.json";
+
 /// A folder that outputs are being made for. Dropped without [`OutputFolder::commit`] it leaves no trace.
 pub struct OutputFolder {
     shared: Arc<Shared>,
@@ -186,7 +189,7 @@ impl Shared {
             done.push((*name).to_owned());
         }
         let stale = Output::ALL.into_iter().flat_map(|output| [final_file(output), changes_file(output)]);
-        for name in stale.chain([SUMMARY.to_owned()]) {
+        for name in stale.chain([SUMMARY, WHAT_IF].map(str::to_owned)) {
             let path = self.folder.join(&name);
             if !names.contains(&name.as_str()) && path.is_file() {
                 fs::rename(&path, self.backup(&name)).map_err(|error| unwritable(&path, 0, &error))?;

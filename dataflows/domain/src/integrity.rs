@@ -2,6 +2,11 @@
 
 use std::cmp::Ordering;
 
+pub mod chance;
+pub mod drift;
+pub mod payments;
+pub mod wins;
+
 /// How many stakes a stake is measured against.
 pub const BASELINE: usize = 64;
 

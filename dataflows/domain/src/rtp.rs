@@ -98,13 +98,7 @@ impl Plays {
     /// there is any deviation to measure by.
     pub fn z_ten_thousandths(&self) -> Option<i128> {
         let (distance, variance) = self.distance()?;
-        let estimate = as_f64(distance) / as_f64(variance).sqrt() * 10_000.0;
-        let beyond = (estimate.abs().fract() - 0.5).abs();
-        // The estimate errs by about 1e-15 of itself: near a half, and where it is huge, the exact way decides.
-        if estimate.abs() < 1e9 && beyond > 1e-5 {
-            return Some(estimate.round() as i128);
-        }
-        Some(exact_z(distance, variance))
+        Some(score_ten_thousandths(distance, variance))
     }
 
     /// Whether |z| is at most `band_thousandths`, exactly. `None` without a score.
@@ -120,6 +114,23 @@ impl Plays {
         is_measured
             .then(|| (I256::from(self.payout) * I256::from(1_000_000_000_i64) - self.expected, self.variance))
     }
+}
+
+/// A distance over the root of a variance above zero, in ten-thousandths and half away from zero.
+pub(crate) fn score_ten_thousandths(distance: I256, variance: I256) -> i128 {
+    let estimate = estimated_score(distance, variance) * 10_000.0;
+    let beyond = (estimate.abs().fract() - 0.5).abs();
+    // The estimate errs by about 1e-15 of itself: near a half, and where it is huge, the exact way decides.
+    if estimate.abs() < 1e9 && beyond > 1e-5 {
+        return estimate.round() as i128;
+    }
+    exact_z(distance, variance)
+}
+
+/// The same, as near as a float comes; the same on every machine.
+#[allow(clippy::disallowed_types, reason = "an estimate, by operations that IEEE 754 rounds in one way")]
+pub(crate) fn estimated_score(distance: I256, variance: I256) -> f64 {
+    as_f64(distance) / as_f64(variance).sqrt()
 }
 
 /// The largest k with (2k − 1)² · variance ≤ (2 · 10⁴ · distance)², signed as the distance.

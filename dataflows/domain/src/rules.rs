@@ -41,6 +41,8 @@ pub struct Rules {
     pub spike_score_max: u32,
     /// How many earlier wagers an account must have before its stakes are judged.
     pub spike_wagers_min: u64,
+    /// From where on figures of players and games are anomalies.
+    pub thresholds: Thresholds,
     /// Currencies beside the built-in ones: code and digits of the minor unit, sorted by code.
     pub currencies: Vec<(String, u8)>,
 }
@@ -62,7 +64,38 @@ impl Default for Rules {
             velocity_wagers_max: 60,
             spike_score_max: 3_500,
             spike_wagers_min: 20,
+            thresholds: Thresholds::default(),
             currencies: Vec::new(),
+        }
+    }
+}
+
+/// From where on figures of players and games are anomalies. Money is in major units of its currency.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Thresholds {
+    /// 10⁻¹²: winnings are improbable where chance gives them to any of all players by less than this. At most a half.
+    pub wins_chance_max_e12: u64,
+    /// Thousandths: a withdrawal after which less than this share of the deposits before it was staked is an anomaly.
+    pub turnover_ratio_min: u32,
+    /// The deposits from which on a withdrawal is judged.
+    pub turnover_deposits_min: u64,
+    /// Payments of a gaming day, each below this, are an anomaly where they come to more.
+    pub structuring_limit: u64,
+    /// Thousandths: how much of an hour's score is let pass before it counts as drift.
+    pub drift_slack: u32,
+    /// Thousandths: a game drifts where the sum of what is left goes beyond this.
+    pub drift_limit: u32,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self {
+            wins_chance_max_e12: 1_000_000,
+            turnover_ratio_min: 1_000,
+            turnover_deposits_min: 2_000,
+            structuring_limit: 10_000,
+            drift_slack: 500,
+            drift_limit: 5_000,
         }
     }
 }

@@ -4,7 +4,7 @@ use gyre_domain::money::Quantity;
 
 use super::directory::System;
 use super::told::Booked;
-use crate::ops::timeline_by_key::{CLAIM as CLAIMED, EVENT, Event, STAKE, WAGER as PLACED};
+use crate::ops::timeline_by_key::{CLAIM as CLAIMED, EVENT, Event, REVERSED, STAKE, WAGER as PLACED};
 
 /// The stake of a wager: always an event of its account, for wagers are counted even where no money moves.
 pub(super) fn stake_booked(
@@ -44,4 +44,10 @@ pub(super) fn credit_booked(
         legs: i64::from(amount != 0),
         against: System::House,
     })
+}
+
+/// The stake of a wager that a cancel reversed: it was at no risk.
+pub(super) fn reversed(mut stake: Booked) -> Booked {
+    stake.event = stake.event.with(REVERSED);
+    stake
 }

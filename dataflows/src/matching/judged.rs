@@ -5,7 +5,7 @@ use gyre_domain::lifecycle::{Life, State};
 use gyre_domain::records::{Outcome, Record, Wager};
 use gyre_domain::rtp::Plays;
 
-use super::booking::{credit_booked, stake_booked};
+use super::booking::{credit_booked, reversed, stake_booked};
 use super::directory::Directory;
 use super::findings::Finding;
 use super::many::Filed;
@@ -67,7 +67,7 @@ impl Judged<'_> {
             State::Cancelled => told.marks.states[2] = 1,
             State::Absent => {}
         }
-        told.play = self.play(wager, game, &standing);
+        told.play = self.play(wager, account, game, &standing);
         let is_missing = self.life.missing_from_ms.is_some_and(|from_ms| from_ms <= self.tick);
         if is_missing {
             told.marks.rejects.push(Cause::OutcomeMissing as u8);
@@ -98,7 +98,8 @@ impl Judged<'_> {
 
     fn book(&self, at: usize, wager: &Wager<'_>, account: u32, told: &mut Told) {
         let claim = |at: usize| self.filed[at].claim();
-        told.booked.push(stake_booked(account, wager.at_ms, wager.stake, wager.free_round, claim(at)));
+        let stake = stake_booked(account, wager.at_ms, wager.stake, wager.free_round, claim(at));
+        told.booked.push(if self.life.cancel.is_some() { reversed(stake) } else { stake });
         for &settle in &self.life.settles {
             let outcome = self.outcome(settle);
             told.booked.extend(credit_booked(account, outcome.at_ms, payout(outcome), claim(settle)));
@@ -124,20 +125,21 @@ impl Judged<'_> {
         }
     }
 
-    fn play(&self, wager: &Wager<'_>, game: u32, standing: &Standing) -> Option<Play> {
+    fn play(&self, wager: &Wager<'_>, account: u32, game: u32, standing: &Standing) -> Option<Play> {
         if wager.free_round {
             return None;
         }
-        let plays = match self.life.state {
+        let (plays, measure) = match self.life.state {
             State::Settled => {
                 let measure = self.directory.terms(game, wager.at_ms).and_then(|terms| terms.measure);
-                Plays::settled(wager.stake, standing.payout.unwrap_or_default(), measure)
+                (Plays::settled(wager.stake, standing.payout.unwrap_or_default(), measure), measure)
             }
-            State::Open => Plays::open(wager.stake),
+            State::Open => (Plays::open(wager.stake), None),
             State::Cancelled | State::Absent => return None,
         };
         let quarter = (wager.at_ms / QUARTER_MS) as u32;
-        Some(Play { game, currency: wager.currency, quarter, plays })
+        let measured = measure.map(|measure| (account, measure));
+        Some(Play { game, currency: wager.currency, quarter, plays, measured })
     }
 
     fn findings(&self, wager: &Wager<'_>, standing: &Standing) -> Vec<Finding> {

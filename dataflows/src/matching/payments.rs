@@ -13,7 +13,7 @@ use crate::batch::{Batch, Kind};
 use crate::faults::{FaultTeller, Faults, Home, Named};
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
-use crate::ops::timeline_by_key::{CLAIM, EVENT, Event};
+use crate::ops::timeline_by_key::{CLAIM, EVENT, Event, PAYMENT};
 use crate::rows::records::{push_conflict, push_record_reject};
 use crate::rows::{AnomalyKind, Output, Wanted, write};
 
@@ -110,7 +110,10 @@ fn book(payment: &Payment<'_>, account: u32, filed: &Filed) -> Option<Booked> {
         PaymentKind::Adjustment => (payment.amount, System::Adjustments),
     };
     let (amount, entries) = if payment.reversed { (0, 2) } else { (towards, 1) };
-    let flags = if claim.is_some() { EVENT | CLAIM } else { EVENT };
+    let mut flags = if claim.is_some() { EVENT | CLAIM } else { EVENT };
+    if amount != 0 && payment.kind != PaymentKind::Adjustment {
+        flags |= PAYMENT;
+    }
     (towards != 0 || claim.is_some()).then(|| Booked {
         account,
         event: Event::new(payment.at_ms, amount, flags),

@@ -1,8 +1,9 @@
 //! What matching tells of a key: its events for the ledger, its play for the RTP, its rows; and their differences.
 
 use gyre_domain::currency::Currency;
+use gyre_domain::integrity::wins::Wins;
 use gyre_domain::money::Quantity;
-use gyre_domain::rtp::Plays;
+use gyre_domain::rtp::{Measure, Plays};
 use hashbrown::HashMap;
 use smallvec::SmallVec;
 
@@ -44,6 +45,8 @@ pub struct Play {
     pub quarter: u32,
     /// The wager, open or settled.
     pub plays: Plays,
+    /// Of a settled wager whose game has a theory: whose it is, and that theory.
+    pub measured: Option<(u32, Measure)>,
 }
 
 /// All that is told of a key.
@@ -129,13 +132,21 @@ pub struct Writer {
     by_tick: bool,
     systems: HashMap<u32, (i128, i64), Keyed>,
     plays: HashMap<(u32, Currency, u32), Plays, Keyed>,
+    wins: HashMap<u32, Wins, Keyed>,
 }
 
 impl Writer {
     /// A writer of `teller`, a number that no other of the whole job has.
     pub fn new(settings: &Settings, teller: u32) -> Self {
         let (workers, by_tick) = (settings.workers, settings.wanted.changes);
-        Self { workers, teller, by_tick, systems: HashMap::default(), plays: HashMap::default() }
+        Self {
+            workers,
+            teller,
+            by_tick,
+            systems: HashMap::default(),
+            plays: HashMap::default(),
+            wins: HashMap::default(),
+        }
     }
 
     #[inline]
@@ -183,6 +194,17 @@ impl Writer {
             sum.add(&play.plays);
         } else {
             sum.subtract(&play.plays);
+        }
+        self.win(play, diff);
+    }
+
+    /// Tells only what the wager's player won, or no more.
+    #[inline]
+    pub fn win(&mut self, play: &Play, diff: i8) {
+        if let Some((account, measure)) = play.measured {
+            let sum = self.wins.entry(account).or_default();
+            let one = Wins::of(play.plays.stake, play.plays.payout, measure);
+            if diff > 0 { sum.add(&one) } else { sum.subtract(&one) }
         }
     }
 
@@ -251,6 +273,12 @@ impl Writer {
             }
         }
         self.plays = plays;
+        let mut wins = std::mem::take(&mut self.wins);
+        for (account, sum) in wins.drain().filter(|(_, sum)| *sum != Wins::default()) {
+            let key = directory.account_key(account);
+            self.batch(out, key).wins.push((account, sum, tick));
+        }
+        self.wins = wins;
     }
 
     fn plays_batch<'o>(&self, out: &'o mut Outbox, key: u128) -> &'o mut PlaysBatch {

@@ -13,12 +13,11 @@
 //!
 //! A timeline forgets its oldest blocks behind the horizon; their sum, their lowest point and the last 64 stakes stay.
 
-use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
+use gyre_domain::integrity::payments::Payments;
 use gyre_domain::money::Quantity;
-use serde::{Deserialize, Serialize};
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
 
@@ -26,54 +25,16 @@ use super::by_tick::{ByTick, by_tick};
 use crate::Tick;
 
 mod changes;
+mod event;
 
 use changes::Gathered;
 pub use changes::{Change, Changes};
-
-/// Moves money, or carries the provider's view of the balance.
-pub const EVENT: u8 = 1;
-/// A stake that is measured against the stakes before it.
-pub const STAKE: u8 = 2;
-/// A wager was placed.
-pub const WAGER: u8 = 4;
-/// The provider's view of the balance after the event stands beside it.
-pub const CLAIM: u8 = 8;
+pub use event::{CLAIM, EVENT, Event, PAYMENT, REVERSED, STAKE, WAGER};
 
 /// How many stakes before one it is measured against.
 pub const BASELINE: usize = 64;
 
 const BLOCK: usize = 128;
-
-/// One thing that happened to an account.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Event {
-    /// `at_ms << 4 | flags`.
-    word: u64,
-    /// Minor units; negative takes from the account.
-    pub amount: i64,
-}
-
-impl Event {
-    /// An event of `amount` minor units at `at_ms`.
-    pub fn new(at_ms: u64, amount: i64, flags: u8) -> Self {
-        Self { word: at_ms << 4 | u64::from(flags & 15), amount }
-    }
-
-    /// When it happened.
-    pub fn at_ms(self) -> u64 {
-        self.word >> 4
-    }
-
-    /// What it is.
-    pub fn has(self, flag: u8) -> bool {
-        self.word as u8 & flag != 0
-    }
-
-    /// Event order: time, credits before debits, smaller stakes first.
-    fn order(self) -> (u64, Reverse<i64>, u64) {
-        (self.at_ms(), Reverse(self.amount), self.word)
-    }
-}
 
 /// A running balance and how low it has been.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -114,16 +75,19 @@ struct Block {
     sum: i64,
     /// The lowest prefix sum of the block, at most 0.
     lowest: i64,
+    /// What its events put at stake for good.
+    staked: i64,
     /// What holds before the block, where the blocks before it have been read.
     before: Run,
 }
 
 impl Block {
     fn weigh(&mut self) {
-        (self.sum, self.lowest) = (0, 0);
+        (self.sum, self.lowest, self.staked) = (0, 0, 0);
         for event in &self.events {
             self.sum += event.amount;
             self.lowest = self.lowest.min(self.sum);
+            self.staked += event.staked();
         }
     }
 }
@@ -143,6 +107,10 @@ pub struct Timeline {
     minutes: Vec<(u32, u32)>,
     /// The provider's views of the balance: (time, balance), in order.
     claims: Vec<(u64, Quantity)>,
+    /// What was put at stake for good in forgotten blocks.
+    forgotten_staked: i128,
+    /// Deposits and withdrawals, where there are any.
+    pub payments: Option<Box<Payments>>,
 }
 
 /// Milliseconds of a minute.
@@ -162,6 +130,10 @@ impl Timeline {
             // It was forgotten: its money still counts.
             self.forgotten.sum -= i128::from(event.amount);
             self.read = 0;
+        }
+        if event.has(PAYMENT) && found {
+            let payments = self.payments.get_or_insert_default();
+            payments.update(event.at_ms(), event.amount, diff > 0);
         }
         if event.has(WAGER) && found {
             self.count_minute((event.at_ms() / MINUTE_MS) as u32, diff);
@@ -188,6 +160,7 @@ impl Timeline {
                 last.events.push(event);
                 last.sum += event.amount;
                 last.lowest = last.lowest.min(last.sum);
+                last.staked += event.staked();
             } else {
                 let mut block = Block::default();
                 block.events.push(event);
@@ -293,7 +266,7 @@ impl Timeline {
     /// What holds before the first block with an event at `from_ms` or later, and the events from that block on.
     fn from(&mut self, from_ms: u64) -> (Run, impl Iterator<Item = Event> + '_) {
         self.run();
-        let least = Event { word: from_ms << 4, amount: i64::MAX };
+        let least = Event::before(from_ms);
         let number = self.block_of(least);
         let before = self.blocks.get(number).map_or(self.forgotten, |block| block.before);
         (before, self.blocks.iter().skip(number).flat_map(|block| block.events.iter().copied()))
@@ -301,7 +274,7 @@ impl Timeline {
 
     /// The last stakes before `from_ms`, at most 64, oldest first.
     pub fn stakes_before(&self, from_ms: u64) -> Vec<i64> {
-        let least = Event { word: from_ms << 4, amount: i64::MAX };
+        let least = Event::before(from_ms);
         let upto = if self.blocks.is_empty() { 0 } else { self.block_of(least) + 1 };
         let kept = self.blocks[..upto].iter().rev().flat_map(|block| block.events.iter().rev());
         let kept =
@@ -318,6 +291,22 @@ impl Timeline {
         events
             .filter(move |event| event.has(STAKE) && event.at_ms() >= from_ms)
             .map(|event| (event.at_ms(), -event.amount))
+    }
+
+    /// What was put at stake for good until the end of a millisecond.
+    pub fn staked_through(&self, at_ms: u64) -> i128 {
+        let mut staked = self.forgotten_staked;
+        for block in &self.blocks {
+            match (block.events.first(), block.events.last()) {
+                (_, Some(last)) if last.at_ms() <= at_ms => staked += i128::from(block.staked),
+                (Some(first), _) if first.at_ms() > at_ms => break,
+                _ => {
+                    let until = block.events.iter().take_while(|event| event.at_ms() <= at_ms);
+                    staked += until.map(|event| i128::from(event.staked())).sum::<i128>();
+                }
+            }
+        }
+        staked
     }
 
     /// The claims at `from_ms` and later that may be judged, with our balance: (time, claimed, ours), where the
@@ -375,6 +364,7 @@ impl Timeline {
         self.run();
         for block in self.blocks.drain(..past) {
             self.forgotten = self.forgotten.then_block(&block);
+            self.forgotten_staked += i128::from(block.staked);
             let stakes = block.events.iter().filter(|event| event.has(STAKE));
             self.forgotten_stakes.extend(stakes.map(|event| (event.at_ms(), -event.amount)));
         }
@@ -385,6 +375,7 @@ impl Timeline {
         let minute = (before_ms / MINUTE_MS) as u32;
         self.minutes.drain(..self.minutes.partition_point(|entry| entry.0 < minute));
         self.claims.drain(..self.claims.partition_point(|claim| claim.0 < before_ms));
+        self.payments.iter_mut().for_each(|payments| payments.forget(before_ms));
     }
 }
 

@@ -81,6 +81,7 @@ pub fn settings(rules: &Rules, workers: usize, wanted: Wanted) -> Settings {
         velocity_wagers_max: rules.velocity_wagers_max as u32,
         spike_score_max: rules.spike_score_max,
         spike_wagers_min: rules.spike_wagers_min as usize,
+        thresholds: rules.thresholds.clone(),
         laps: rules
             .recollect
             .then(|| Laps::new(&rules.lap_delays_ms, rules.tick_ms))

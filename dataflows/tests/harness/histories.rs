@@ -1,7 +1,7 @@
 //! Random histories as the graph takes them.
 
 use gyre_domain::records::Topic;
-use gyre_domain::rules::Rules;
+use gyre_domain::rules::{Rules, Thresholds};
 
 use crate::model::reference::{Settings, Streams};
 
@@ -22,6 +22,14 @@ pub fn rules(settings: &Settings) -> Rules {
         velocity_wagers_max: settings.velocity_wagers_max,
         spike_score_max: settings.stake_spike_score_max_milli as u32,
         spike_wagers_min: settings.stake_spike_previous_min as u64,
+        thresholds: Thresholds {
+            wins_chance_max_e12: settings.wins_p_max_e12,
+            turnover_ratio_min: settings.turnover_ratio_min_milli as u32,
+            turnover_deposits_min: settings.turnover_deposits_min as u64,
+            structuring_limit: settings.structuring_limit as u64,
+            drift_slack: settings.drift_slack_milli as u32,
+            drift_limit: settings.drift_limit_milli as u32,
+        },
         currencies: Vec::new(),
     }
 }

@@ -8,8 +8,8 @@ use std::rc::Rc;
 use differential_dataflow::AsCollection;
 use gyre_dataflows::Tick;
 use gyre_dataflows::ops::timeline_by_key::{
-    BASELINE, CLAIM, Change, Changes as Events, Dirty, EVENT, Event, MINUTE_MS, Reads, Run, STAKE, Timeline,
-    WAGER, Watch, timeline_by_key,
+    BASELINE, CLAIM, Change, Changes as Events, Dirty, EVENT, Event, MINUTE_MS, REVERSED, Reads, Run, STAKE,
+    Timeline, WAGER, Watch, timeline_by_key,
 };
 use gyre_domain::money::Quantity;
 use serde::{Deserialize, Serialize};
@@ -64,6 +64,11 @@ impl Plain {
     fn stakes(&self) -> Vec<(u64, i64)> {
         let stakes = self.0.iter().filter(|entry| entry.2 & STAKE != 0);
         stakes.map(|entry| (entry.0, -entry.1.0)).collect()
+    }
+
+    fn staked_through(&self, at_ms: u64) -> i128 {
+        let stakes = self.0.iter().filter(|entry| entry.2 & (STAKE | REVERSED) == STAKE);
+        stakes.filter(|entry| entry.0 <= at_ms).map(|entry| -i128::from(entry.1.0)).sum()
     }
 
     fn stakes_before(&self, from_ms: u64) -> Vec<i64> {
@@ -139,6 +144,9 @@ impl Shape {
         if amount < 0 && dice.chance(90) {
             flags |= STAKE;
         }
+        if dice.chance(10) {
+            flags |= REVERSED;
+        }
         if claim.is_some() {
             flags |= CLAIM;
         }
@@ -170,6 +178,11 @@ fn compare(seed: u64, plain: &Plain, timeline: &mut Timeline, from_ms: u64, dice
     );
     assert_eq!(timeline.claims_from(since), plain.claims_from(since), "seed {seed}: claims from {since}");
     assert_eq!(timeline.run(), plain.run(), "seed {seed}: run");
+    assert_eq!(
+        timeline.staked_through(since),
+        plain.staked_through(since),
+        "seed {seed}: staked until {since}"
+    );
     let (minutes, from) = (1 + dice.below(4) as u32, minute(since + MINUTE_MS - 1));
     let to = if dice.chance(50) { u32::MAX } else { from + dice.below(5) as u32 };
     assert_eq!(

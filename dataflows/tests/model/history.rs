@@ -70,6 +70,9 @@ pub fn history(seed: u64, size: usize) -> (Streams, Settings) {
 fn draw(seed: u64, size: usize) -> (Streams, Settings) {
     let mut world = World::new(seed, size);
     let mut drafts = if world.dice.chance(30) { world.burst() } else { Vec::new() };
+    if world.dice.chance(20) {
+        drafts.extend(world.cashing());
+    }
     drafts.extend(world.references());
     // Most wagers are told of; what follows may be about them.
     for plan in world.plans.clone() {
@@ -110,6 +113,12 @@ impl World {
             velocity_wagers_max: *dice.pick(&[60, 1, 2, 3, 5]),
             stake_spike_previous_max: *dice.pick(&[64, 64, 4, 8]),
             stake_spike_previous_min: *dice.pick(&[20, 1, 2, 3, 4]),
+            wins_p_max_e12: *dice.pick(&[1_000_000, 10_000_000_000, 200_000_000_000, 500_000_000_000]),
+            turnover_ratio_min_milli: *dice.pick(&[1_000, 1_000, 200, 3_000]),
+            turnover_deposits_min: *dice.pick(&[2_000, 0, 1, 20]),
+            structuring_limit: *dice.pick(&[10_000, 15, 120, 5_000]),
+            drift_slack_milli: *dice.pick(&[500, 500, 0, 1_500]),
+            drift_limit_milli: *dice.pick(&[5_000, 5_000, 100, 1_000]),
             ..defaults
         };
         // Days on which something happens: the turn of a year, both changes of clocks, a leap day, a plain noon.

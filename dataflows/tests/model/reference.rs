@@ -16,6 +16,7 @@ mod ledger;
 mod life;
 mod money;
 mod rows;
+mod suspicions;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -93,6 +94,18 @@ pub struct Settings {
     pub stake_spike_score_max_milli: i64,
     /// |z| up to this is in band; thousandths.
     pub rtp_z_max_milli: i64,
+    /// Chance times players below this is improbable; 10⁻¹².
+    pub wins_p_max_e12: u64,
+    /// Staked less than this share of the deposits is an anomaly; thousandths.
+    pub turnover_ratio_min_milli: i128,
+    /// Major units that must be deposited before a withdrawal is judged.
+    pub turnover_deposits_min: i128,
+    /// Major units, of one payment and of a day's.
+    pub structuring_limit: i128,
+    /// Thousandths.
+    pub drift_slack_milli: i128,
+    /// Thousandths.
+    pub drift_limit_milli: i128,
     /// A longer line is malformed unread.
     pub line_bytes_max: usize,
     /// No timer has fired that is due after this tick.
@@ -115,6 +128,12 @@ impl Default for Settings {
             stake_spike_previous_min: 20,
             stake_spike_score_max_milli: 3_500,
             rtp_z_max_milli: 3_291,
+            wins_p_max_e12: 1_000_000,
+            turnover_ratio_min_milli: 1_000,
+            turnover_deposits_min: 2_000,
+            structuring_limit: 10_000,
+            drift_slack_milli: 500,
+            drift_limit_milli: 5_000,
             line_bytes_max: 16 << 20,
             until: i64::MAX,
         }
@@ -187,6 +206,9 @@ pub fn books(streams: &Streams, settings: &Settings) -> Books {
     anomalies.extend(anomalies::of_wagers(&lives, &references));
     anomalies.extend(anomalies::of_players(&lives, &payments, settings));
     anomalies.extend(anomalies::of_games(&rtp));
+    anomalies.extend(suspicions::improbable_wins(&lives, &references, settings));
+    anomalies.extend(suspicions::of_payments(&lives, &payments, settings));
+    anomalies.extend(suspicions::slow_drift(&rtp, settings));
 
     for ((_, _, currency), amount) in &balances {
         let sum = summary.imbalance.entry(currency.clone()).or_insert_with(|| "0".into());

@@ -116,14 +116,15 @@ impl Wagers {
         if slot.has(FREE_ROUND) {
             return None;
         }
-        let plays = if slot.has(SETTLED) {
+        let (plays, measure) = if slot.has(SETTLED) {
             let measure = self.directory.terms(slot.game, slot.at_ms()).and_then(|terms| terms.measure);
-            Plays::settled(slot.stake, slot.payout.into(), measure)
+            (Plays::settled(slot.stake, slot.payout.into(), measure), measure)
         } else {
-            Plays::open(slot.stake)
+            (Plays::open(slot.stake), None)
         };
         let quarter = (slot.at_ms() / QUARTER_MS) as u32;
-        Some(Play { game: slot.game, currency: self.currencies[slot.currency()], quarter, plays })
+        let measured = measure.map(|measure| (slot.account, measure));
+        Some(Play { game: slot.game, currency: self.currencies[slot.currency()], quarter, plays, measured })
     }
 
     /// The commonest of turns: a wager comes, is settled, or both, and nothing is to be said of it but its money. Only
@@ -168,6 +169,7 @@ impl Wagers {
             plays.open_stake -= i128::from(after.stake);
         }
         plays.add(&play.plays);
+        self.writer.win(&play, 1);
     }
 
     /// Writes the row of where a simple wager stands.

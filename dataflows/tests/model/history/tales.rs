@@ -130,6 +130,34 @@ impl World {
         drafts
     }
 
+    /// One player whose money comes in parts, is hardly played with and leaves again; some of it is taken back.
+    pub(super) fn cashing(&mut self) -> Vec<Draft> {
+        let plan = self.plans[self.dice.below(self.plans.len())].clone();
+        let unit = 10i64.pow(digits(plan.currency) as u32);
+        let limit = self.settings.structuring_limit.max(self.settings.turnover_deposits_min) as i64 * unit;
+        let mut drafts = Vec::new();
+        for number in 0..3 + self.dice.below(6) {
+            let mut draft = Draft::new(Topic::Payments);
+            self.owner(&mut draft, plan.tenant, plan.provider);
+            draft.text("payment_id", &format!("c{number}"));
+            draft.text("account", plan.account);
+            draft.text("kind", self.dice.word(&["deposit", "deposit", "withdrawal"]));
+            let part = limit * self.dice.between(20, 101) / 100 + self.dice.between(0, 1);
+            let amount = self.amount(part, plan.currency);
+            draft.text("amount", &amount);
+            draft.text("currency", plan.currency);
+            let at_ms = if self.dice.chance(20) { plan.at_ms } else { self.time() };
+            draft.number("at_ms", at_ms);
+            if self.dice.chance(15) {
+                let mut taken_back = draft.clone();
+                taken_back.text("status", "reversed").number("revision", 1);
+                drafts.push(taken_back);
+            }
+            drafts.push(draft);
+        }
+        drafts
+    }
+
     /// One record of any kind.
     pub(super) fn record(&mut self) -> Draft {
         // Some wagers have a long story.

@@ -212,6 +212,11 @@ impl Score {
     }
 }
 
+/// A distance and a variance as `z`.
+pub fn score_text(deviation: &BigInt, squares: &BigInt) -> String {
+    Score { deviation: deviation.clone(), squares: squares.clone() }.text()
+}
+
 /// The columns of an output, those of its key first, and how many they are.
 fn columns(output: &str) -> (usize, &'static [&'static str]) {
     match output {

@@ -71,3 +71,14 @@ pub fn hour(at_ms: i64) -> String {
     let hour = at_ms.rem_euclid(DAY_MS) / HOUR_MS;
     format!("hour:{year:04}-{month:02}-{day:02}T{hour:02}:00:00Z")
 }
+
+/// The beginning of an hour as [`hour`] writes it.
+pub fn hour_ms(text: &str) -> i64 {
+    let number = |range: std::ops::Range<usize>| text[range].parse::<i64>().unwrap_or_default();
+    let (year, month, day) = (number(5..9), number(10..12), number(13..15));
+    let days = (1970..year).map(days_of_year).sum::<i64>()
+        + (1..month).map(|month| days_of_month(year, month)).sum::<i64>()
+        + day
+        - 1;
+    days * DAY_MS + number(16..18) * HOUR_MS
+}

@@ -1,0 +1,309 @@
+//! Wins that chance hardly gives, judged against how many players there are to be lucky.
+//!
+//! ```text
+//! changes of winnings ─▶ sum winnings by account ──▶ sums ─────────────────────┬─▶ judge winnings ──▶ improbable_wins
+//!                             └─▶ players ─exchange by tenant─▶ count players ─┘
+//! ```
+//! At every tick all workers know the same number of players of a tenant, rounded up to a power of two: it moves
+//! rarely, and then those are judged again whose wins would be improbable for a single player. Nothing is kept of an
+//! account without a judged wager. Where nobody reads changes, sums are judged once, at the end.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use gyre_domain::integrity::wins::{Improbable, Wins};
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::operators::core::Concatenate;
+use timely::dataflow::operators::vec::{Broadcast, Map};
+
+use crate::Tick;
+use crate::graph::Settings;
+use crate::names::Names;
+use crate::ops::by_tick::{ByTick, by_tick};
+use crate::ops::fan_out::fan_out;
+use crate::ops::sum_by_key::{Sum, Teller, sum_by_key};
+use crate::rows::{AnomalyKind, Output};
+use crate::seams::Reading;
+
+impl Sum for Wins {
+    fn add(&mut self, addend: &Self) {
+        Wins::add(self, addend);
+    }
+
+    fn is_void(&self) -> bool {
+        self.wagers == 0
+    }
+}
+
+/// After every tick of a job: when sums at rest are told.
+const AT_END: Tick = Tick::MAX - 1;
+
+/// A change of the number of players: the key of the tenant, its name, how many more.
+type Players = (u128, Box<str>, i64, Tick);
+
+/// The players of a tenant, rounded up to a power of two.
+type Count = (Box<str>, u64, Tick);
+
+/// Builds this part of the stage.
+pub(super) fn build<'s>(
+    wins: StreamVec<'s, Tick, (u32, Wins, Tick)>,
+    names: &Rc<RefCell<Names>>,
+    settings: &Settings,
+) -> StreamVec<'s, Tick, Reading> {
+    let teller = Winnings { names: Rc::clone(names), settings: settings.clone() };
+    let summed = sum_by_key(wins, Pipeline, "sum winnings by account", settings.rest_at_end, teller);
+    let (lucky, players) = fan_out(summed, "hand out winnings and players", |summed: Summed, parts| {
+        parts.first.extend(summed.lucky);
+        parts.second.extend(summed.players);
+    });
+    let by_tenant = Exchange::new(|players: &Players| players.0 as u64);
+    let counts = by_tick(players, by_tenant, "count players by tenant", false, Counts::default());
+    let counts = counts.flat_map(|counts: Vec<Count>| counts).broadcast();
+    let news = lucky.scope().concatenate([lucky, counts.map(News::Players)]);
+    let judge = Judge {
+        names: Rc::clone(names),
+        settings: settings.clone(),
+        lucky: BTreeMap::new(),
+        players: BTreeMap::new(),
+    };
+    by_tick(news, Pipeline, "judge winnings", settings.rest_at_end, judge)
+}
+
+/// What the sums tell.
+#[derive(Clone, Default)]
+struct Summed {
+    lucky: Vec<News>,
+    players: Vec<Players>,
+}
+
+/// What the judge hears.
+#[derive(Clone)]
+enum News {
+    /// What an account won, where that would be improbable for a single player.
+    Lucky(u32, Option<Box<Wins>>, Tick),
+    /// How many players there are.
+    Players(Count),
+}
+
+struct Winnings {
+    names: Rc<RefCell<Names>>,
+    settings: Settings,
+}
+
+impl Winnings {
+    /// Only what would be improbable for a single player can be so among many.
+    fn is_lucky(&self, wins: &Wins) -> bool {
+        wins.judge(1, self.settings.thresholds.wins_chance_max_e12).is_some()
+    }
+
+    fn tenant(&self, account: u32) -> Box<str> {
+        self.names.borrow().account(account).0.into()
+    }
+}
+
+impl Teller for Winnings {
+    type Key = u32;
+    type Sum = Wins;
+    type Out = Summed;
+
+    fn tell(
+        &mut self,
+        account: &u32,
+        before: Option<&Wins>,
+        after: Option<&Wins>,
+        tick: Tick,
+        out: &mut Summed,
+    ) {
+        if !self.settings.wanted.changes {
+            return;
+        }
+        let lucky = after.filter(|wins| self.is_lucky(wins));
+        if lucky.is_some() || before.is_some_and(|wins| self.is_lucky(wins)) {
+            out.lucky.push(News::Lucky(*account, lucky.cloned().map(Box::new), tick));
+        }
+        let more = i64::from(after.is_some()) - i64::from(before.is_some());
+        if more != 0 {
+            let tenant = self.tenant(*account);
+            out.players.push((self.settings.keys.of(&[&tenant]), tenant, more, tick));
+        }
+    }
+
+    /// Accounts stay.
+    fn may_leave(&self, _account: &u32, _wins: &Wins, _now: Tick) -> bool {
+        false
+    }
+
+    fn leave_due(&mut self, _now: Tick) -> bool {
+        false
+    }
+
+    fn rest(&mut self, sums: Vec<(u32, Wins)>, _at_end: bool, out: &mut Summed) {
+        if self.settings.wanted.changes {
+            return;
+        }
+        let mut players: BTreeMap<Box<str>, i64> = BTreeMap::new();
+        for (account, wins) in sums {
+            *players.entry(self.tenant(account)).or_default() += 1;
+            if self.is_lucky(&wins) {
+                out.lucky.push(News::Lucky(account, Some(Box::new(wins)), AT_END));
+            }
+        }
+        let keys = self.settings.keys;
+        out.players
+            .extend(players.into_iter().map(|(tenant, more)| (keys.of(&[&tenant]), tenant, more, AT_END)));
+    }
+
+    fn is_full(_out: &Summed) -> bool {
+        false
+    }
+}
+
+/// Counts the players of the tenants that this worker counts for.
+#[derive(Default)]
+struct Counts {
+    players: BTreeMap<Box<str>, i64>,
+}
+
+impl ByTick for Counts {
+    type In = Players;
+    type Out = Vec<Count>;
+
+    fn tick(players: &Players) -> Tick {
+        players.3
+    }
+
+    fn work(&mut self, tick: Tick, changes: &[Players], out: &mut Vec<Count>) {
+        let mut before: BTreeMap<&str, u64> = BTreeMap::new();
+        for (_, tenant, more, _) in changes {
+            let players = self.players.entry(tenant.clone()).or_default();
+            before.entry(tenant).or_insert_with(|| rounded(*players));
+            *players += more;
+        }
+        for (tenant, before) in before {
+            let after = rounded(self.players[tenant]);
+            if after != before {
+                out.push((tenant.into(), after, tick));
+            }
+        }
+    }
+
+    fn forget_through(&mut self, _now: Tick, _out: &mut Vec<Count>) {}
+
+    fn rest(&mut self, _out: &mut Vec<Count>) -> bool {
+        true
+    }
+
+    fn is_full(_out: &Vec<Count>) -> bool {
+        false
+    }
+}
+
+fn rounded(players: i64) -> u64 {
+    players.unsigned_abs().max(1).next_power_of_two()
+}
+
+struct Judge {
+    names: Rc<RefCell<Names>>,
+    settings: Settings,
+    /// Accounts whose wins would be improbable for a single player, with their row where they are so among all.
+    lucky: BTreeMap<u32, (Wins, Option<Vec<u8>>)>,
+    players: BTreeMap<Box<str>, u64>,
+}
+
+impl Judge {
+    /// The anomaly's row.
+    fn row(&self, account: u32, wins: &Wins) -> Option<Vec<u8>> {
+        let names = self.names.borrow();
+        let (tenant, account, currency) = names.account(account);
+        let players = self.players.get(tenant).copied().unwrap_or(1);
+        let Improbable { z, chance, method } =
+            wins.judge(players, self.settings.thresholds.wins_chance_max_e12)?;
+        let subject = format!("{account}/{}", currency.code());
+        let mut row = Vec::with_capacity(256);
+        AnomalyKind::ImprobableWins.push(&mut row, tenant, &subject, None, |evidence| {
+            evidence
+                .integer("wagers", wins.wagers)
+                .money("stake", wins.stake, currency)
+                .money("payout", wins.payout, currency)
+                .optional_decimal("z", z, 4)
+                .text("p", &chance.text())
+                .text("method", method.name())
+                .integer("players", players as i64)
+        });
+        Some(row)
+    }
+
+    /// The accounts of tenants whose number of players changed.
+    fn accounts_of(&self, tenants: &BTreeSet<&str>) -> Vec<u32> {
+        let names = self.names.borrow();
+        let of_them = |account: &&u32| tenants.contains(names.account(**account).0);
+        self.lucky.keys().filter(of_them).copied().collect()
+    }
+
+    fn tell(&self, row: Option<&Vec<u8>>, diff: i64, tick: Tick, out: &mut Reading) {
+        let Some(row) = row else { return };
+        out.counts.anomalies[AnomalyKind::ImprobableWins as usize] += diff;
+        if self.settings.wanted.changes {
+            out.changes.push(Output::Anomalies, tick, diff, |text| text.extend_from_slice(row));
+        }
+    }
+}
+
+impl ByTick for Judge {
+    type In = News;
+    type Out = Reading;
+
+    fn tick(news: &News) -> Tick {
+        match news {
+            News::Lucky(_, _, tick) => *tick,
+            News::Players((_, _, tick)) => *tick,
+        }
+    }
+
+    fn work(&mut self, tick: Tick, news: &[News], out: &mut Reading) {
+        let mut touched: BTreeMap<u32, Option<Vec<u8>>> = BTreeMap::new();
+        let mut tenants: BTreeSet<&str> = BTreeSet::new();
+        for news in news {
+            match news {
+                News::Lucky(account, wins, _) => {
+                    let row = self.lucky.remove(account).and_then(|(_, row)| row);
+                    touched.entry(*account).or_insert(row);
+                    self.lucky.extend(wins.as_deref().map(|wins| (*account, (wins.clone(), None))));
+                }
+                News::Players((tenant, players, _)) => {
+                    self.players.insert(tenant.clone(), *players);
+                    tenants.insert(tenant);
+                }
+            }
+        }
+        for account in self.accounts_of(&tenants) {
+            let row = self.lucky.get_mut(&account).and_then(|(_, row)| row.take());
+            touched.entry(account).or_insert(row);
+        }
+        for (account, before) in touched {
+            let after = self.lucky.get(&account).and_then(|(wins, _)| self.row(account, wins));
+            if before != after {
+                self.tell(before.as_ref(), -1, tick, out);
+                self.tell(after.as_ref(), 1, tick, out);
+            }
+            if let Some((_, row)) = self.lucky.get_mut(&account) {
+                *row = after;
+            }
+        }
+    }
+
+    fn forget_through(&mut self, _now: Tick, _out: &mut Reading) {}
+
+    fn rest(&mut self, out: &mut Reading) -> bool {
+        for row in self.lucky.values().filter_map(|(_, row)| row.as_ref()) {
+            out.rest.loose.push(Output::Anomalies, 0, 1, |text| text.extend_from_slice(row));
+        }
+        true
+    }
+
+    fn is_full(out: &Reading) -> bool {
+        out.bytes() > 1 << 20
+    }
+}
