@@ -168,6 +168,13 @@ mod tests {
             [anomalies.stake_spike]
             score_max = "5"
             wagers_min = 8
+            [anomalies.linked_accounts]
+            device_accounts_min = 4
+            instrument_accounts_min = 5
+            [anomalies.opposite_betting]
+            net_exposure_max = "0.05"
+            staked_min = 10
+            rounds_min = 6
             [currencies]
             XRP = 6
             GEM = 0
@@ -188,6 +195,11 @@ mod tests {
             velocity_wagers_max: 10,
             spike_score_max: 5_000,
             spike_wagers_min: 8,
+            device_accounts_min: 4,
+            instrument_accounts_min: 5,
+            net_exposure_max: 50,
+            covered_stake_min: 10,
+            covered_rounds_min: 6,
             currencies: vec![("GEM".to_owned(), 0), ("XRP".to_owned(), 6)],
         };
         assert_eq!(config, Config { rules: want, postings: true });

@@ -172,6 +172,11 @@ texts! {
     AboutVelocityMax: "more wagers in it are an anomaly", "창 안의 베팅이 이보다 많으면 이상";
     AboutSpikeScore: "a stake with a score above this is an anomaly", "베팅액 점수가 이보다 크면 이상";
     AboutSpikeMin: "earlier wagers needed before a stake is judged", "판정에 필요한 이전 베팅 수";
+    AboutDeviceMin: "so many accounts on one device are linked", "같은 기기를 쓴 계정이 이만큼이면 연결";
+    AboutInstrumentMin: "so many accounts on one payment instrument are linked", "같은 결제 수단을 쓴 계정이 이만큼이면 연결";
+    AboutExposure: "less lost or gained of the stakes: bets cover each other", "순노출이 베팅액의 이 비율보다 작으면 양방 베팅";
+    AboutCoveredStake: "least stakes of such a round, in whole units", "양방 베팅 회차의 최소 베팅액 (화폐 단위)";
+    AboutCoveredRounds: "so many such rounds are an anomaly", "이런 회차가 이만큼이면 이상";
     AboutCurrency: "digits of its minor unit", "소수 자릿수";
     AboutPostings: "write postings.jsonl too", "postings.jsonl도 기록";
 
@@ -242,6 +247,8 @@ texts! {
     KindPayoutAboveMaximum: "paid more than the game's maximum", "게임 최대 배당 초과 지급";
     KindBalanceMismatch: "the provider's balance is not ours", "공급자 잔액과 불일치";
     KindLateWager: "placed after the result was known", "결과가 알려진 뒤의 베팅";
+    KindLinkedAccounts: "accounts share a device or a payment instrument", "기기나 결제 수단을 함께 쓰는 계정";
+    KindOppositeBetting: "bets of linked accounts, or of one, cover each other", "연결된 계정(또는 한 계정)의 양방 베팅";
 
     // The command line.
     AfterHelp: "Examples:
@@ -433,6 +440,8 @@ pub fn kind(name: &str) -> Option<Key> {
         "payout_above_maximum" => Key::KindPayoutAboveMaximum,
         "balance_mismatch" => Key::KindBalanceMismatch,
         "late_wager" => Key::KindLateWager,
+        "linked_accounts" => Key::KindLinkedAccounts,
+        "opposite_betting" => Key::KindOppositeBetting,
         _ => return None,
     })
 }

@@ -327,11 +327,15 @@ pub enum AnomalyKind {
     BalanceMismatch,
     /// Placed after the result was known.
     LateWager,
+    /// Accounts share a device or a payment instrument.
+    LinkedAccounts,
+    /// Bets of one group cover each other, round after round.
+    OppositeBetting,
 }
 
 impl AnomalyKind {
     /// All kinds.
-    pub const ALL: [AnomalyKind; 8] = [
+    pub const ALL: [AnomalyKind; 10] = [
         AnomalyKind::Conflict,
         AnomalyKind::Velocity,
         AnomalyKind::StakeSpike,
@@ -340,6 +344,8 @@ impl AnomalyKind {
         AnomalyKind::PayoutAboveMaximum,
         AnomalyKind::BalanceMismatch,
         AnomalyKind::LateWager,
+        AnomalyKind::LinkedAccounts,
+        AnomalyKind::OppositeBetting,
     ];
 
     /// Its name in the contract.
@@ -353,6 +359,8 @@ impl AnomalyKind {
             AnomalyKind::PayoutAboveMaximum => "payout_above_maximum",
             AnomalyKind::BalanceMismatch => "balance_mismatch",
             AnomalyKind::LateWager => "late_wager",
+            AnomalyKind::LinkedAccounts => "linked_accounts",
+            AnomalyKind::OppositeBetting => "opposite_betting",
         }
     }
 
@@ -361,8 +369,11 @@ impl AnomalyKind {
             AnomalyKind::Conflict
             | AnomalyKind::PayoutAboveMaximum
             | AnomalyKind::BalanceMismatch
-            | AnomalyKind::LateWager => Severity::High,
-            AnomalyKind::Overdraft | AnomalyKind::RtpOutOfBand => Severity::Medium,
+            | AnomalyKind::LateWager
+            | AnomalyKind::OppositeBetting => Severity::High,
+            AnomalyKind::Overdraft | AnomalyKind::RtpOutOfBand | AnomalyKind::LinkedAccounts => {
+                Severity::Medium
+            }
             AnomalyKind::Velocity | AnomalyKind::StakeSpike => Severity::Low,
         }
     }

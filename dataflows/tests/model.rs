@@ -95,6 +95,8 @@ fn histories_have_every_fault() {
         "velocity",
         "stake_spike",
         "rtp_out_of_band",
+        "linked_accounts",
+        "opposite_betting",
         "duplicate",
         "blank",
         "settled",

@@ -22,6 +22,11 @@ pub fn rules(settings: &Settings) -> Rules {
         velocity_wagers_max: settings.velocity_wagers_max,
         spike_score_max: settings.stake_spike_score_max_milli as u32,
         spike_wagers_min: settings.stake_spike_previous_min as u64,
+        device_accounts_min: settings.device_accounts_min,
+        instrument_accounts_min: settings.instrument_accounts_min,
+        net_exposure_max: settings.net_exposure_max_milli as u32,
+        covered_stake_min: settings.covered_stake_min,
+        covered_rounds_min: settings.covered_rounds_min,
         currencies: Vec::new(),
     }
 }

@@ -49,6 +49,8 @@ struct World {
     with_accounts: bool,
     /// How many records of a hundred err on purpose, each in its own way.
     fault_percent: usize,
+    /// How many records of a hundred say what was used, and how many wagers their round.
+    tied_percent: usize,
     /// How many records of a hundred are about one of two wagers.
     story_percent: usize,
     /// For ids that nobody else uses.
@@ -70,6 +72,9 @@ pub fn history(seed: u64, size: usize) -> (Streams, Settings) {
 fn draw(seed: u64, size: usize) -> (Streams, Settings) {
     let mut world = World::new(seed, size);
     let mut drafts = if world.dice.chance(30) { world.burst() } else { Vec::new() };
+    if world.dice.chance(30) {
+        drafts.extend(world.table());
+    }
     drafts.extend(world.references());
     // Most wagers are told of; what follows may be about them.
     for plan in world.plans.clone() {
@@ -110,6 +115,11 @@ impl World {
             velocity_wagers_max: *dice.pick(&[60, 1, 2, 3, 5]),
             stake_spike_previous_max: *dice.pick(&[64, 64, 4, 8]),
             stake_spike_previous_min: *dice.pick(&[20, 1, 2, 3, 4]),
+            device_accounts_min: *dice.pick(&[3, 2]),
+            instrument_accounts_min: *dice.pick(&[2, 2, 3]),
+            net_exposure_max_milli: *dice.pick(&[100, 500, 1_000]),
+            covered_stake_min: *dice.pick(&[0, 0, 1]),
+            covered_rounds_min: *dice.pick(&[3, 1, 1, 2]),
             ..defaults
         };
         // Days on which something happens: the turn of a year, both changes of clocks, a leap day, a plain noon.
@@ -135,6 +145,7 @@ impl World {
         let currencies = some(&mut dice, &["KRW", "EUR", "KWD", "BTC"]);
         let fault_percent = *dice.pick(&[0, 5, 15, 40]);
         let (with_games, with_accounts) = (dice.chance(65), dice.chance(40));
+        let tied_percent = *dice.pick(&[2, 2, 30, 60]);
         let story_percent = *dice.pick(&[0, 0, 40, 90]);
         let mut world = World {
             dice,
@@ -151,6 +162,7 @@ impl World {
             with_games,
             with_accounts,
             fault_percent,
+            tied_percent,
             story_percent,
             fresh: 0,
         };

@@ -14,6 +14,7 @@ mod anomalies;
 mod laps;
 mod ledger;
 mod life;
+mod links;
 mod money;
 mod rows;
 #[cfg(test)]
@@ -93,6 +94,16 @@ pub struct Settings {
     pub stake_spike_score_max_milli: i64,
     /// |z| up to this is in band; thousandths.
     pub rtp_z_max_milli: i64,
+    /// So many accounts on one device are linked.
+    pub device_accounts_min: u64,
+    /// So many accounts on one payment instrument are linked.
+    pub instrument_accounts_min: u64,
+    /// Less than this of the stakes is lost or gained where bets cover each other; thousandths.
+    pub net_exposure_max_milli: i64,
+    /// At least so much is staked in such a round, in whole units.
+    pub covered_stake_min: u64,
+    /// So many such rounds are an anomaly.
+    pub covered_rounds_min: u64,
     /// A longer line is malformed unread.
     pub line_bytes_max: usize,
     /// Nothing after this tick has come, no later timer has fired.
@@ -115,6 +126,11 @@ impl Default for Settings {
             stake_spike_previous_min: 20,
             stake_spike_score_max_milli: 3_500,
             rtp_z_max_milli: 3_291,
+            device_accounts_min: 3,
+            instrument_accounts_min: 2,
+            net_exposure_max_milli: 100,
+            covered_stake_min: 0,
+            covered_rounds_min: 3,
             line_bytes_max: 16 << 20,
             until: i64::MAX,
         }
@@ -187,6 +203,7 @@ pub fn books(streams: &Streams, settings: &Settings) -> Books {
     anomalies.extend(anomalies::of_wagers(&lives, &references));
     anomalies.extend(anomalies::of_players(&lives, &payments, settings));
     anomalies.extend(anomalies::of_games(&rtp));
+    anomalies.extend(links::of_groups(&lives, &payments, settings));
 
     for ((_, _, currency), amount) in &balances {
         let sum = summary.imbalance.entry(currency.clone()).or_insert_with(|| "0".into());

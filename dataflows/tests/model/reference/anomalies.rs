@@ -12,7 +12,7 @@ use super::{Courses, Settings};
 
 const MINUTE_MS: i64 = 60_000;
 
-fn row(
+pub fn row(
     kind: &str,
     severity: &str,
     tenant: &str,
