@@ -153,8 +153,13 @@ pub struct Player {
 impl Tie {
     /// Under which the tie itself is known.
     pub fn key(&self) -> u128 {
-        self.shared.key ^ self.player.key.rotate_left(64)
+        tie_key(self.shared.key, self.player.key)
     }
+}
+
+/// The key of a tie, from those of what is shared and of the player.
+pub fn tie_key(shared: u128, player: u128) -> u128 {
+    shared ^ player.rotate_left(64)
 }
 
 /// A settled wager's part in its round, coming or going. Free rounds take none.

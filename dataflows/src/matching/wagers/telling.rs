@@ -123,12 +123,12 @@ impl Wagers {
 
     /// The same in a plain turn: what it used is told when it comes, its part in the round once it is settled.
     fn tie_plain(&mut self, is_new: bool, after: &Slot, tick: Tick, out: &mut Outbox) {
-        if let Some(mut tied) = self.tied(after) {
-            if !is_new {
-                tied.ties.clear();
-            }
-            self.writer.ties.tell(&tied, 1, tick, out);
+        if !after.has(TIED) {
+            return;
         }
+        let settled = after.has(SETTLED).then(|| (after.payout.into(), after.settled_at_ms()));
+        let wager = Packed(self.log.get(after.wager)).wager();
+        self.writer.ties.tell_plain(&wager, (is_new, settled), &self.settings.keys, tick, out);
     }
 
     pub(super) fn play(&self, slot: &Slot) -> Option<Play> {
