@@ -101,6 +101,8 @@ fn settings(workers: usize) -> Settings {
         velocity_wagers_max: 60,
         spike_score_max: 3_500,
         spike_wagers_min: 20,
+        laps: None,
+        provider: None,
         linking: Thresholds { device_accounts_min: 3, instrument_accounts_min: 2 },
         covering: Covering { exposure_max: 100, staked_min: 0 },
         covered_rounds_min: 3,

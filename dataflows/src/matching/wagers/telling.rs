@@ -117,8 +117,7 @@ impl Wagers {
     /// What the wager says of links.
     fn tied(&self, slot: &Slot) -> Option<Box<Tied>> {
         let settled = slot.has(SETTLED).then(|| (slot.payout.into(), slot.settled_at_ms()));
-        let wager = || Packed(self.log.get(slot.wager)).wager();
-        slot.has(TIED).then(|| Tied::of_wager(&wager(), settled, &self.settings.keys)).flatten()
+        slot.has(TIED).then(|| Tied::of_wager(&self.wager_of(slot), settled, &self.settings.keys)).flatten()
     }
 
     /// The same in a plain turn: what it used is told when it comes, its part in the round once it is settled.
@@ -127,8 +126,9 @@ impl Wagers {
             return;
         }
         let settled = after.has(SETTLED).then(|| (after.payout.into(), after.settled_at_ms()));
-        let wager = Packed(self.log.get(after.wager)).wager();
-        self.writer.ties.tell_plain(&wager, (is_new, settled), &self.settings.keys, tick, out);
+        let mut ties = std::mem::take(&mut self.writer.ties);
+        ties.tell_plain(&self.wager_of(after), (is_new, settled), &self.settings.keys, tick, out);
+        self.writer.ties = ties;
     }
 
     pub(super) fn play(&self, slot: &Slot) -> Option<Play> {
