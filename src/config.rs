@@ -192,6 +192,13 @@ mod tests {
             [anomalies.slow_drift]
             slack = "0"
             limit = "4"
+            [anomalies.linked_accounts]
+            device_accounts_min = 4
+            instrument_accounts_min = 5
+            [anomalies.opposite_betting]
+            net_exposure_max = "0.05"
+            staked_min = 10
+            rounds_min = 6
             [currencies]
             XRP = 6
             GEM = 0
@@ -220,6 +227,11 @@ mod tests {
                 drift_slack: 0,
                 drift_limit: 4_000,
             },
+            device_accounts_min: 4,
+            instrument_accounts_min: 5,
+            net_exposure_max: 50,
+            covered_stake_min: 10,
+            covered_rounds_min: 6,
             currencies: vec![("GEM".to_owned(), 0), ("XRP".to_owned(), 6)],
         };
         assert_eq!(config, Config { rules: want, postings: true });

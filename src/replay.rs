@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use gyre_dataflows::Tick;
+use gyre_dataflows::anomalies::links::Thresholds;
 use gyre_dataflows::batch::Batch;
 use gyre_dataflows::decode::Decoder;
 use gyre_dataflows::graph::{self, Settings};
@@ -14,6 +15,7 @@ use gyre_dataflows::rows::records::Places;
 use gyre_dataflows::rows::{AnomalyKind, Output, Rows, Wanted};
 use gyre_dataflows::seams::{Counts, Reading};
 use gyre_domain::cause::Cause;
+use gyre_domain::cover::Covering;
 use gyre_domain::currency::Currencies;
 use gyre_domain::records::Topic;
 use gyre_domain::rules::Rules;
@@ -131,6 +133,12 @@ fn settings(rules: &Rules, workers: usize, wanted: Wanted, keys: JobKey) -> Resu
         thresholds: rules.thresholds.clone(),
         laps: rules.recollect.then(|| Laps::new(&rules.lap_delays_ms, rules.tick_ms)),
         provider: None,
+        linking: Thresholds {
+            device_accounts_min: usize::try_from(rules.device_accounts_min).unwrap_or(usize::MAX),
+            instrument_accounts_min: usize::try_from(rules.instrument_accounts_min).unwrap_or(usize::MAX),
+        },
+        covering: Covering { exposure_max: rules.net_exposure_max, staked_min: rules.covered_stake_min },
+        covered_rounds_min: usize::try_from(rules.covered_rounds_min).unwrap_or(usize::MAX),
     })
 }
 

@@ -181,6 +181,11 @@ texts! {
     AboutStructuring: "a day's smaller payments above this (major units) are an anomaly", "이보다 작은 하루 입출금의 합이 이를 넘으면 이상 (주 단위)";
     AboutDriftSlack: "how much of an hour's z does not count as drift", "편향으로 치지 않는 시간별 z의 크기";
     AboutDriftLimit: "a game drifts where the rest adds up to more", "나머지의 누적합이 이보다 크면 편향";
+    AboutDeviceMin: "so many accounts on one device are linked", "같은 기기를 쓴 계정이 이만큼이면 연결";
+    AboutInstrumentMin: "so many accounts on one payment instrument are linked", "같은 결제 수단을 쓴 계정이 이만큼이면 연결";
+    AboutExposure: "less lost or gained of the stakes: bets cover each other", "순노출이 베팅액의 이 비율보다 작으면 양방 베팅";
+    AboutCoveredStake: "least stakes of such a round, in whole units", "양방 베팅 회차의 최소 베팅액 (화폐 단위)";
+    AboutCoveredRounds: "so many such rounds are an anomaly", "이런 회차가 이만큼이면 이상";
     AboutCurrency: "digits of its minor unit", "소수 자릿수";
     AboutPostings: "write postings.jsonl too", "postings.jsonl도 기록";
 
@@ -257,6 +262,8 @@ texts! {
     KindDepositThenWithdraw: "deposits withdrawn and hardly played", "거의 베팅하지 않은 입금의 출금";
     KindStructuring: "a large payment in parts", "고액 입출금의 분할";
     KindSlowDrift: "a game moves away from its RTP, hour by hour", "환수율이 시간에 따라 한쪽으로 치우침";
+    KindLinkedAccounts: "accounts share a device or a payment instrument", "기기나 결제 수단을 함께 쓰는 계정";
+    KindOppositeBetting: "bets of linked accounts, or of one, cover each other", "연결된 계정(또는 한 계정)의 양방 베팅";
 
     // The command line.
     AfterHelp: "Examples:
@@ -455,6 +462,8 @@ pub fn kind(name: &str) -> Option<Key> {
         "deposit_then_withdraw" => Key::KindDepositThenWithdraw,
         "structuring" => Key::KindStructuring,
         "slow_drift" => Key::KindSlowDrift,
+        "linked_accounts" => Key::KindLinkedAccounts,
+        "opposite_betting" => Key::KindOppositeBetting,
         _ => return None,
     })
 }

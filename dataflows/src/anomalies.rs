@@ -7,7 +7,9 @@
 //! ```
 //! At every tick there is at most one anomaly of each kind for a player in a currency, with the figures of the worst;
 //! it is withdrawn when its ground goes. Events are read as cash and held together. What is *not* here: anomalies of
-//! single records (matching tells them) and of games (they follow from their sums).
+//! single records (matching tells them), of games (they follow from their sums), and of accounts together: [`links`].
+
+pub mod links;
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use gyre_domain::cover::Covering;
 use gyre_domain::rules::Thresholds;
 use gyre_domain::time::GamingDays;
 use timely::dataflow::operators::core::Concatenate;
@@ -11,6 +12,7 @@ use timely::dataflow::operators::core::feedback::Handle;
 use timely::dataflow::operators::{ConnectLoop, Enter, Feedback, Leave};
 use timely::dataflow::{Scope, StreamVec};
 
+use crate::anomalies::links::{self, Thresholds as Linking};
 use crate::batch::Batch;
 use crate::faults::FaultTeller;
 use crate::keys::JobKey;
@@ -64,6 +66,12 @@ pub struct Settings {
     pub laps: Option<Laps>,
     /// Who answers requests for failed records, in a replay.
     pub provider: Option<Arc<Provider>>,
+    /// How many accounts must have used something for it to link them.
+    pub linking: Linking,
+    /// From when on bets of a round cover each other.
+    pub covering: Covering,
+    /// In how many rounds they must.
+    pub covered_rounds_min: usize,
 }
 
 impl Settings {
@@ -144,7 +152,10 @@ pub fn build_beside<'s>(
             recollect::build(faults.enter(region), laps, settings).leave(scope)
         })
     });
-    let mut told = vec![sound.told, matched.told, ledger.told, rtp, found];
+    let linked = scope.region_named(Stage::Anomalies.name(), |region| {
+        links::build(matched.links.enter(region), settings).leave(scope)
+    });
+    let mut told = vec![sound.told, matched.told, ledger.told, rtp, found, linked];
     if let (Some(recollected), Some(again)) = (recollected, again) {
         recollected.entering.connect_loop(again);
         told.push(recollected.told);

@@ -24,7 +24,7 @@ use crate::faults::FaultBatch;
 use crate::graph::Settings;
 use crate::ops::fan_out::fan_out;
 use crate::ops::fold_by_key::fold_by_key;
-use crate::seams::{LedgerBatch, PlaysBatch, Reading};
+use crate::seams::{LedgerBatch, LinkStreams, Links, PlaysBatch, Reading};
 use told::Outbox;
 
 pub mod booking;
@@ -37,6 +37,7 @@ pub mod payments;
 pub mod postings;
 pub mod references;
 pub mod rest;
+pub mod ties;
 pub mod told;
 pub mod wagers;
 
@@ -46,6 +47,8 @@ pub struct Outputs<'s> {
     pub ledger: StreamVec<'s, Tick, LedgerBatch>,
     /// Plays, for the workers that own the games.
     pub plays: StreamVec<'s, Tick, PlaysBatch>,
+    /// Who used what, and who bet in which round.
+    pub links: LinkStreams<'s>,
     /// Rows and counts.
     pub told: StreamVec<'s, Tick, Reading>,
     /// What became of failed records.
@@ -58,6 +61,7 @@ impl Outputs<'_> {
         Outputs {
             ledger: self.ledger.leave(scope),
             plays: self.plays.leave(scope),
+            links: self.links.leave(scope),
             told: self.told.leave(scope),
             faults: self.faults.leave(scope),
         }
@@ -105,9 +109,30 @@ pub fn build<'s>(records: StreamVec<'s, Tick, Batch>, settings: &Settings) -> Ou
             parts.first.push(told);
             parts.second.extend(faults);
         });
+    let (figures, links) = links(figures);
     let (ledger, plays) = fan_out(figures, "hand out events and plays", |outbox: Outbox, parts| {
         parts.first.extend(outbox.ledger.into_iter().filter(|batch| !batch.is_empty()));
         parts.second.extend(outbox.plays.into_iter().filter(|batch| !batch.is_empty()));
     });
-    Outputs { ledger, plays, told, faults }
+    Outputs { ledger, plays, links, told, faults }
+}
+
+/// Hands out who used what, and the bets of rounds.
+fn links<'s>(told: StreamVec<'s, Tick, Outbox>) -> (StreamVec<'s, Tick, Outbox>, LinkStreams<'s>) {
+    let (told, links) = fan_out(told, "hand out links", |mut outbox: Outbox, parts| {
+        let links = std::mem::take(&mut outbox.links);
+        if !links.is_empty() {
+            parts.second.push(links);
+        }
+        parts.first.push(outbox);
+    });
+    let (ties, rest) = fan_out(links, "hand out ties", |mut links: Links, parts| {
+        parts.first.append(&mut links.ties);
+        parts.second.push(links);
+    });
+    let (bets, players) = fan_out(rest, "hand out bets", |links: Links, parts| {
+        parts.first.extend(links.bets);
+        parts.second.extend(links.players);
+    });
+    (told, LinkStreams { ties, bets, players })
 }

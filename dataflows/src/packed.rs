@@ -33,6 +33,8 @@ pub const ECHO: u16 = 8;
 pub const KNOWN: u16 = 16;
 /// The outcome has a payout.
 const PAYOUT: u16 = 32;
+/// The wager names its round, a device or a payment instrument.
+pub const TIED: u16 = 32;
 /// The outcome has a currency.
 const CURRENCY: u16 = 64;
 /// The outcome echoes the stake.
@@ -120,6 +122,9 @@ impl Writer<'_> {
         self.number(wager.at_ms);
         if wager.free_round {
             self.flags |= FREE;
+        }
+        if wager.round.is_some() || wager.device.is_some() || wager.payment_instrument.is_some() {
+            self.flags |= TIED;
         }
         for text in [
             &wager.round,

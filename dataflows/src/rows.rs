@@ -335,11 +335,15 @@ pub enum AnomalyKind {
     Structuring,
     /// A game's payouts move away from its theory, hour by hour.
     SlowDrift,
+    /// Accounts share a device or a payment instrument.
+    LinkedAccounts,
+    /// Bets of one group cover each other, round after round.
+    OppositeBetting,
 }
 
 impl AnomalyKind {
     /// All kinds.
-    pub const ALL: [AnomalyKind; 12] = [
+    pub const ALL: [AnomalyKind; 14] = [
         AnomalyKind::Conflict,
         AnomalyKind::Velocity,
         AnomalyKind::StakeSpike,
@@ -352,6 +356,8 @@ impl AnomalyKind {
         AnomalyKind::DepositThenWithdraw,
         AnomalyKind::Structuring,
         AnomalyKind::SlowDrift,
+        AnomalyKind::LinkedAccounts,
+        AnomalyKind::OppositeBetting,
     ];
 
     /// Whether a rule says from where on it is one; the others are wrong under any rules.
@@ -374,6 +380,8 @@ impl AnomalyKind {
             AnomalyKind::DepositThenWithdraw => "deposit_then_withdraw",
             AnomalyKind::Structuring => "structuring",
             AnomalyKind::SlowDrift => "slow_drift",
+            AnomalyKind::LinkedAccounts => "linked_accounts",
+            AnomalyKind::OppositeBetting => "opposite_betting",
         }
     }
 
@@ -384,11 +392,13 @@ impl AnomalyKind {
             | AnomalyKind::BalanceMismatch
             | AnomalyKind::LateWager
             | AnomalyKind::ImprobableWins
-            | AnomalyKind::Structuring => Severity::High,
+            | AnomalyKind::Structuring
+            | AnomalyKind::OppositeBetting => Severity::High,
             AnomalyKind::Overdraft
             | AnomalyKind::RtpOutOfBand
             | AnomalyKind::DepositThenWithdraw
-            | AnomalyKind::SlowDrift => Severity::Medium,
+            | AnomalyKind::SlowDrift
+            | AnomalyKind::LinkedAccounts => Severity::Medium,
             AnomalyKind::Velocity | AnomalyKind::StakeSpike => Severity::Low,
         }
     }

@@ -1,11 +1,15 @@
 //! What passes between stages.
 
+use std::sync::Arc;
+
 use gyre_domain::cause::Cause;
 use gyre_domain::currency::Currency;
 use gyre_domain::integrity::wins::Wins;
 use gyre_domain::rtp::Plays;
 use gyre_domain::rules::LAPS_MAX;
 use serde::{Deserialize, Serialize};
+use timely::dataflow::operators::{Enter, Leave};
+use timely::dataflow::{Scope, StreamVec};
 
 use crate::Tick;
 use crate::ops::timeline_by_key::Changes;
@@ -83,6 +87,150 @@ pub struct PlaysBatch {
     pub names: Vec<Name>,
     /// Changes of plays: game, currency, the quarter of an hour in which the wagers were placed, tick.
     pub plays: Vec<(u128, Currency, u32, Plays, Tick)>,
+}
+
+/// A text of a tenant's, as it is shown. Within a tenant ordered by the text.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Named {
+    /// The tenant, and behind it the text.
+    both: Arc<str>,
+    /// Bytes of the tenant.
+    tenant_bytes: u8,
+}
+
+impl Named {
+    /// A text of a tenant's; sound ones have at most 128 bytes.
+    pub fn new(tenant: &str, text: &str) -> Self {
+        Self { both: format!("{tenant}{text}").into(), tenant_bytes: tenant.len() as u8 }
+    }
+
+    /// Whose it is.
+    pub fn tenant(&self) -> &str {
+        &self.both[..usize::from(self.tenant_bytes)]
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.both[usize::from(self.tenant_bytes)..]
+    }
+}
+
+/// What accounts may share.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Means {
+    /// What a wager was placed on.
+    Device,
+    /// What was paid with.
+    Instrument,
+}
+
+/// A player used something: at least one standing record says so, as far as whoever tells it sees. Ordered by key, so
+/// that texts are compared only where they are the same.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Tie {
+    /// The device or the instrument.
+    pub shared: Shared,
+    /// The player, in whatever currency.
+    pub player: Player,
+}
+
+/// A device or a payment instrument.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Shared {
+    /// Under which it is known between workers.
+    pub key: u128,
+    /// Which of them.
+    pub means: Means,
+    /// Its text.
+    pub name: Named,
+}
+
+/// A player: an account in whatever currency.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Player {
+    /// Under which it is known between workers.
+    pub key: u128,
+    /// The account.
+    pub name: Named,
+}
+
+impl Tie {
+    /// Under which the tie itself is known.
+    pub fn key(&self) -> u128 {
+        tie_key(self.shared.key, self.player.key)
+    }
+}
+
+/// The key of a tie, from those of what is shared and of the player.
+pub fn tie_key(shared: u128, player: u128) -> u128 {
+    shared ^ player.rotate_left(64)
+}
+
+/// A settled wager's part in its round, coming or going. Free rounds take none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Bet {
+    /// Tenant, provider, game, round and currency.
+    pub round: u128,
+    /// The player.
+    pub player: u128,
+    /// Of stake and payout.
+    pub currency: Currency,
+    /// Minor units.
+    pub stake: i64,
+    /// Minor units.
+    pub payout: i128,
+    /// When it was placed.
+    pub at_ms: u64,
+    /// When it was settled.
+    pub settled_at_ms: u64,
+}
+
+/// What matching tells of links between accounts.
+#[derive(Clone, Default, Debug)]
+pub struct Links {
+    /// Who used what.
+    pub ties: Vec<(Tie, Tick, isize)>,
+    /// Settled wagers with a round.
+    pub bets: Vec<(Bet, Tick, isize)>,
+    /// The texts of those who bet: told once by whoever sees a bet of theirs first.
+    pub players: Vec<(Player, Tick, isize)>,
+}
+
+impl Links {
+    /// Whether nothing is told.
+    pub fn is_empty(&self) -> bool {
+        self.ties.is_empty() && self.bets.is_empty() && self.players.is_empty()
+    }
+}
+
+/// The same between stages.
+pub struct LinkStreams<'s> {
+    /// Who used what.
+    pub ties: StreamVec<'s, Tick, (Tie, Tick, isize)>,
+    /// Settled wagers with a round.
+    pub bets: StreamVec<'s, Tick, (Bet, Tick, isize)>,
+    /// The texts of those who bet.
+    pub players: StreamVec<'s, Tick, (Player, Tick, isize)>,
+}
+
+impl<'s> LinkStreams<'s> {
+    /// Enters a stage's region.
+    pub fn enter<'r>(self, region: Scope<'r, Tick>) -> LinkStreams<'r> {
+        LinkStreams {
+            ties: self.ties.enter(region),
+            bets: self.bets.enter(region),
+            players: self.players.enter(region),
+        }
+    }
+
+    /// Leaves a stage's region.
+    pub fn leave<'o>(self, scope: Scope<'o, Tick>) -> LinkStreams<'o> {
+        LinkStreams {
+            ties: self.ties.leave(scope),
+            bets: self.bets.leave(scope),
+            players: self.players.leave(scope),
+        }
+    }
 }
 
 /// Counts of the summary, as differences that add up.

@@ -150,6 +150,11 @@ impl Case {
             "anomalies.structuring.limit" => rules.thresholds.structuring_limit = number(),
             "anomalies.slow_drift.slack" => rules.thresholds.drift_slack = milli(),
             "anomalies.slow_drift.limit" => rules.thresholds.drift_limit = milli(),
+            "anomalies.linked_accounts.device_accounts_min" => rules.device_accounts_min = number(),
+            "anomalies.linked_accounts.instrument_accounts_min" => rules.instrument_accounts_min = number(),
+            "anomalies.opposite_betting.net_exposure_max" => rules.net_exposure_max = milli(),
+            "anomalies.opposite_betting.staked_min" => rules.covered_stake_min = number(),
+            "anomalies.opposite_betting.rounds_min" => rules.covered_rounds_min = number(),
             _ => match (path.strip_prefix("currencies."), path.strip_prefix("loop.")) {
                 (Some(code), _) => rules.currencies.push((code.to_owned(), number() as u8)),
                 (_, Some(name)) => {

@@ -99,6 +99,8 @@ fn histories_have_every_fault() {
         "deposit_then_withdraw",
         "structuring",
         "slow_drift",
+        "linked_accounts",
+        "opposite_betting",
         "duplicate",
         "blank",
         "settled",

@@ -20,6 +20,7 @@
 //! | agent tiers | 총판/매장 | partners between the house and its players |
 
 pub mod cause;
+pub mod cover;
 pub mod currency;
 pub mod decode;
 pub mod integrity;

@@ -43,6 +43,16 @@ pub struct Rules {
     pub spike_wagers_min: u64,
     /// From where on figures of players and games are anomalies.
     pub thresholds: Thresholds,
+    /// So many accounts on one device are linked by it. At least 2.
+    pub device_accounts_min: u64,
+    /// So many accounts on one payment instrument are linked by it. At least 2.
+    pub instrument_accounts_min: u64,
+    /// Thousandths: bets of a round cover each other if less than this of the stakes is lost or gained.
+    pub net_exposure_max: u32,
+    /// At least so much must be staked in the round, in whole units of its currency.
+    pub covered_stake_min: u64,
+    /// So many covered rounds are an anomaly.
+    pub covered_rounds_min: u64,
     /// Currencies beside the built-in ones: code and digits of the minor unit, sorted by code.
     pub currencies: Vec<(String, u8)>,
 }
@@ -65,6 +75,11 @@ impl Default for Rules {
             spike_score_max: 3_500,
             spike_wagers_min: 20,
             thresholds: Thresholds::default(),
+            device_accounts_min: 3,
+            instrument_accounts_min: 2,
+            net_exposure_max: 100,
+            covered_stake_min: 0,
+            covered_rounds_min: 3,
             currencies: Vec::new(),
         }
     }

@@ -10,6 +10,7 @@ use super::directory::Directory;
 use super::findings::Finding;
 use super::many::Filed;
 use super::postings;
+use super::ties::Tied;
 use super::told::{Play, QUARTER_MS, Told};
 use crate::Tick;
 use crate::faults::FaultTeller;
@@ -68,6 +69,8 @@ impl Judged<'_> {
             State::Absent => {}
         }
         told.play = self.play(wager, account, game, &standing);
+        let settled = standing.payout.zip(standing.settled_at_ms);
+        told.tied = Tied::of_wager(wager, settled, &self.settings.keys);
         let is_missing = self.life.missing_from_ms.is_some_and(|from_ms| from_ms <= self.tick);
         if is_missing {
             told.marks.rejects.push(Cause::OutcomeMissing as u8);

@@ -7,6 +7,7 @@ use gyre_domain::records::{Payment, PaymentKind, Record, Topic};
 use super::directory::{Directory, ReferenceRow, System};
 use super::many::{self, Filed};
 use super::postings;
+use super::ties::Tied;
 use super::told::{Booked, Outbox, Told, Writer};
 use crate::Tick;
 use crate::batch::{Batch, Kind};
@@ -54,6 +55,7 @@ impl Payments {
         {
             let account = self.account(payment);
             told.booked.extend(account.and_then(|account| book(payment, account, &filed[at])));
+            told.tied = Tied::of_payment(payment, &self.settings.keys);
             if wanted.changes && wanted.postings {
                 postings::of_payment(payment, filed[at].position(), &mut told.rows, places);
             }

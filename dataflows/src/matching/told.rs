@@ -8,13 +8,14 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use super::directory::{Directory, System};
+use super::ties::{Tied, Ties};
 use crate::Tick;
 use crate::faults::{FaultBatch, Faults};
 use crate::graph::Settings;
 use crate::keys::{Keyed, owner};
 use crate::ops::timeline_by_key::{Change, Changes, Event};
 use crate::rows::Output;
-use crate::seams::{Counts, LedgerBatch, PlaysBatch, Reading};
+use crate::seams::{Counts, LedgerBatch, Links, PlaysBatch, Reading};
 
 /// A quarter of an hour: the finest that any zone's days and hours are made of.
 pub const QUARTER_MS: u64 = 900_000;
@@ -56,6 +57,8 @@ pub struct Told {
     pub booked: SmallVec<[Booked; 2]>,
     /// Part in an RTP.
     pub play: Option<Play>,
+    /// Links between accounts.
+    pub tied: Option<Box<Tied>>,
     /// What is counted.
     pub marks: Marks,
     /// Records that are faults, where anybody asks.
@@ -106,6 +109,8 @@ pub struct Outbox {
     pub events: usize,
     /// For each worker that owns games.
     pub plays: Vec<PlaysBatch>,
+    /// Who used what, and who bet in which round.
+    pub links: Links,
     /// What the reader gets.
     pub told: Reading,
     /// What became of failed records.
@@ -133,6 +138,8 @@ pub struct Writer {
     systems: HashMap<u32, (i128, i64), Keyed>,
     plays: HashMap<(u32, Currency, u32), Plays, Keyed>,
     wins: HashMap<u32, Wins, Keyed>,
+    /// Who used what.
+    pub ties: Ties,
 }
 
 impl Writer {
@@ -146,6 +153,7 @@ impl Writer {
             systems: HashMap::default(),
             plays: HashMap::default(),
             wins: HashMap::default(),
+            ties: Ties::default(),
         }
     }
 
@@ -227,6 +235,10 @@ impl Writer {
             before.play.iter().for_each(|play| self.play(play, -1));
             after.play.iter().for_each(|play| self.play(play, 1));
         }
+        if before.tied != after.tied {
+            before.tied.iter().for_each(|tied| self.ties.tell(tied, -1, tick, out));
+            after.tied.iter().for_each(|tied| self.ties.tell(tied, 1, tick, out));
+        }
         if before.marks != after.marks {
             before.marks.add_to(&mut out.told.counts, -1);
             after.marks.add_to(&mut out.told.counts, 1);
@@ -238,6 +250,7 @@ impl Writer {
 
     /// A tick is over.
     pub fn end_tick(&mut self, tick: Tick, directory: &Directory, out: &mut Outbox) {
+        self.ties.flush(tick, out);
         if self.by_tick {
             self.flush(tick, directory, out);
         }

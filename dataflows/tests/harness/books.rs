@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use gyre_dataflows::Tick;
+use gyre_dataflows::anomalies::links::Thresholds;
 use gyre_dataflows::batch::Batch;
 use gyre_dataflows::decode::admission::admit;
 use gyre_dataflows::decode::{Decoded, Decoder, Lines};
@@ -14,6 +15,7 @@ use gyre_dataflows::recollect::provider::Provider;
 use gyre_dataflows::rows::records::Places;
 use gyre_dataflows::rows::{Output, Wanted};
 use gyre_dataflows::seams::{Counts, Reading};
+use gyre_domain::cover::Covering;
 use gyre_domain::currency::Currencies;
 use gyre_domain::records::Topic;
 use gyre_domain::rules::Rules;
@@ -87,6 +89,12 @@ pub fn settings(rules: &Rules, workers: usize, wanted: Wanted) -> Settings {
             .then(|| Laps::new(&rules.lap_delays_ms, rules.tick_ms))
             .filter(|_| wanted.changes),
         provider: None,
+        linking: Thresholds {
+            device_accounts_min: rules.device_accounts_min as usize,
+            instrument_accounts_min: rules.instrument_accounts_min as usize,
+        },
+        covering: Covering { exposure_max: rules.net_exposure_max, staked_min: rules.covered_stake_min },
+        covered_rounds_min: rules.covered_rounds_min as usize,
     }
 }
 

@@ -30,6 +30,11 @@ pub fn rules(settings: &Settings) -> Rules {
             drift_slack: settings.drift_slack_milli as u32,
             drift_limit: settings.drift_limit_milli as u32,
         },
+        device_accounts_min: settings.device_accounts_min,
+        instrument_accounts_min: settings.instrument_accounts_min,
+        net_exposure_max: settings.net_exposure_max_milli as u32,
+        covered_stake_min: settings.covered_stake_min,
+        covered_rounds_min: settings.covered_rounds_min,
         currencies: Vec::new(),
     }
 }

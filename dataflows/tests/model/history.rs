@@ -49,6 +49,8 @@ struct World {
     with_accounts: bool,
     /// How many records of a hundred err on purpose, each in its own way.
     fault_percent: usize,
+    /// How many records of a hundred say what was used, and how many wagers their round.
+    tied_percent: usize,
     /// How many records of a hundred are about one of two wagers.
     story_percent: usize,
     /// For ids that nobody else uses.
@@ -72,6 +74,9 @@ fn draw(seed: u64, size: usize) -> (Streams, Settings) {
     let mut drafts = if world.dice.chance(30) { world.burst() } else { Vec::new() };
     if world.dice.chance(20) {
         drafts.extend(world.cashing());
+    }
+    if world.dice.chance(30) {
+        drafts.extend(world.table());
     }
     drafts.extend(world.references());
     // Most wagers are told of; what follows may be about them.
@@ -119,6 +124,11 @@ impl World {
             structuring_limit: *dice.pick(&[10_000, 15, 120, 5_000]),
             drift_slack_milli: *dice.pick(&[500, 500, 0, 1_500]),
             drift_limit_milli: *dice.pick(&[5_000, 5_000, 100, 1_000]),
+            device_accounts_min: *dice.pick(&[3, 2]),
+            instrument_accounts_min: *dice.pick(&[2, 2, 3]),
+            net_exposure_max_milli: *dice.pick(&[100, 500, 1_000]),
+            covered_stake_min: *dice.pick(&[0, 0, 1]),
+            covered_rounds_min: *dice.pick(&[3, 1, 1, 2]),
             ..defaults
         };
         // Days on which something happens: the turn of a year, both changes of clocks, a leap day, a plain noon.
@@ -144,6 +154,7 @@ impl World {
         let currencies = some(&mut dice, &["KRW", "EUR", "KWD", "BTC"]);
         let fault_percent = *dice.pick(&[0, 5, 15, 40]);
         let (with_games, with_accounts) = (dice.chance(65), dice.chance(40));
+        let tied_percent = *dice.pick(&[2, 2, 30, 60]);
         let story_percent = *dice.pick(&[0, 0, 40, 90]);
         let mut world = World {
             dice,
@@ -160,6 +171,7 @@ impl World {
             with_games,
             with_accounts,
             fault_percent,
+            tied_percent,
             story_percent,
             fresh: 0,
         };

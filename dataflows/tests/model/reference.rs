@@ -14,6 +14,7 @@ mod anomalies;
 mod laps;
 mod ledger;
 mod life;
+mod links;
 mod money;
 mod rows;
 mod suspicions;
@@ -106,6 +107,16 @@ pub struct Settings {
     pub drift_slack_milli: i128,
     /// Thousandths.
     pub drift_limit_milli: i128,
+    /// So many accounts on one device are linked.
+    pub device_accounts_min: u64,
+    /// So many accounts on one payment instrument are linked.
+    pub instrument_accounts_min: u64,
+    /// Less than this of the stakes is lost or gained where bets cover each other; thousandths.
+    pub net_exposure_max_milli: i64,
+    /// At least so much is staked in such a round, in whole units.
+    pub covered_stake_min: u64,
+    /// So many such rounds are an anomaly.
+    pub covered_rounds_min: u64,
     /// A longer line is malformed unread.
     pub line_bytes_max: usize,
     /// No timer has fired that is due after this tick.
@@ -134,6 +145,11 @@ impl Default for Settings {
             structuring_limit: 10_000,
             drift_slack_milli: 500,
             drift_limit_milli: 5_000,
+            device_accounts_min: 3,
+            instrument_accounts_min: 2,
+            net_exposure_max_milli: 100,
+            covered_stake_min: 0,
+            covered_rounds_min: 3,
             line_bytes_max: 16 << 20,
             until: i64::MAX,
         }
@@ -209,6 +225,7 @@ pub fn books(streams: &Streams, settings: &Settings) -> Books {
     anomalies.extend(suspicions::improbable_wins(&lives, &references, settings));
     anomalies.extend(suspicions::of_payments(&lives, &payments, settings));
     anomalies.extend(suspicions::slow_drift(&rtp, settings));
+    anomalies.extend(links::of_groups(&lives, &payments, settings));
 
     for ((_, _, currency), amount) in &balances {
         let sum = summary.imbalance.entry(currency.clone()).or_insert_with(|| "0".into());

@@ -5,11 +5,11 @@ use gyre_domain::lifecycle::Life;
 use gyre_domain::records::{Outcome, Record, Wager};
 
 use super::Wagers;
-use super::slot::{CLAIMS, FREE_ROUND, KNOWS, MANY, PLAIN, SETTLED, Slot, WAGER};
+use super::slot::{self, CLAIMS, FREE_ROUND, KNOWS, MANY, PLAIN, SETTLED, Slot, WAGER};
 use crate::batch::{Batch, Head, Kind};
 use crate::matching::log::Place;
 use crate::matching::many::{self, Filed};
-use crate::packed::{CLAIM, ECHO, FREE, KNOWN, Kept, Packed, pack};
+use crate::packed::{CLAIM, ECHO, FREE, KNOWN, Kept, Packed, TIED, pack};
 
 impl Wagers {
     pub(super) fn currency_number(&mut self, currency: Currency) -> u16 {
@@ -54,6 +54,9 @@ impl Wagers {
         }
         if packed.flags() & CLAIM != 0 {
             flags |= CLAIMS;
+        }
+        if packed.flags() & TIED != 0 {
+            flags |= slot::TIED;
         }
         let currency = self.currency_number(currency);
         *slot = Slot {

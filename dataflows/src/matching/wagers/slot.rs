@@ -23,6 +23,9 @@ pub(super) const KNOWS: u16 = 32;
 /// All that the log would keep of the settle is its position: `settle` is that.
 pub(super) const PLAIN: u16 = 64;
 
+/// The wager names its round, a device or a payment instrument.
+pub(super) const TIED: u16 = 128;
+
 /// What is kept of a key, hot; what else is to be kept is in the log.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Slot {

@@ -7,11 +7,12 @@ use gyre_domain::records::{Outcome, Record, Wager};
 use gyre_domain::rtp::Plays;
 
 use super::Wagers;
-use super::slot::{CLAIMS, FREE_ROUND, KNOWS, MANY, PLAIN, SETTLED, Slot, WAGER};
+use super::slot::{CLAIMS, FREE_ROUND, KNOWS, MANY, PLAIN, SETTLED, Slot, TIED, WAGER};
 use crate::Tick;
 use crate::matching::booking::{credit_booked, stake_booked};
 use crate::matching::findings::Finding;
 use crate::matching::postings;
+use crate::matching::ties::Tied;
 use crate::matching::told::{Booked, Outbox, Play, QUARTER_MS, Told};
 use crate::packed::{Kept, Known};
 use crate::rows::records::{Maximum, Staked, Standing, push_record_reject, push_wager_state};
@@ -44,6 +45,7 @@ impl Wagers {
             }
         }
         told.play = self.play(slot);
+        told.tied = self.tied(slot);
         told.marks.anomalies.extend(findings.iter().map(|finding| finding.kind() as u8));
         if self.settings.wanted.changes {
             told.rows.push((Output::WagerStates, write(|out| self.push_state_row(slot, out))));
@@ -112,6 +114,23 @@ impl Wagers {
         stake_booked(slot.account, slot.at_ms(), slot.stake, slot.has(FREE_ROUND), claim)
     }
 
+    /// What the wager says of links.
+    fn tied(&self, slot: &Slot) -> Option<Box<Tied>> {
+        let settled = slot.has(SETTLED).then(|| (slot.payout.into(), slot.settled_at_ms()));
+        slot.has(TIED).then(|| Tied::of_wager(&self.wager_of(slot), settled, &self.settings.keys)).flatten()
+    }
+
+    /// The same in a plain turn: what it used is told when it comes, its part in the round once it is settled.
+    fn tie_plain(&mut self, is_new: bool, after: &Slot, tick: Tick, out: &mut Outbox) {
+        if !after.has(TIED) {
+            return;
+        }
+        let settled = after.has(SETTLED).then(|| (after.payout.into(), after.settled_at_ms()));
+        let mut ties = std::mem::take(&mut self.writer.ties);
+        ties.tell_plain(&self.wager_of(after), (is_new, settled), &self.settings.keys, tick, out);
+        self.writer.ties = ties;
+    }
+
     pub(super) fn play(&self, slot: &Slot) -> Option<Play> {
         if slot.has(FREE_ROUND) {
             return None;
@@ -157,6 +176,7 @@ impl Wagers {
             out.told.counts.open += 1;
         }
         self.play_plain(is_new, after);
+        self.tie_plain(is_new, after, tick, out);
         true
     }
 

@@ -158,6 +158,32 @@ impl World {
         drafts
     }
 
+    /// Two players, or one, on both sides of a few rounds.
+    pub(super) fn table(&mut self) -> Vec<Draft> {
+        let mut plan = self.plan(0);
+        plan.free_round = false;
+        let stake_minor = plan.stake_minor.max(10);
+        let mut drafts = Vec::new();
+        for round in 0..1 + self.dice.below(4) {
+            for side in 0..2 {
+                plan.wager_id = format!("t{round}{side}");
+                plan.account = self.dice.word(&self.accounts);
+                plan.stake_minor = stake_minor + self.dice.between(0, 1);
+                let mut wager = self.wager(&plan.clone());
+                wager.text("round", &format!("t{round}"));
+                let mut settle = Draft::new(Topic::Outcomes);
+                self.owner(&mut settle, plan.tenant, plan.provider);
+                settle.text("wager_id", &plan.wager_id).text("kind", "settle");
+                settle.number("at_ms", plan.at_ms);
+                let payout = self.amount(if side == 0 { 0 } else { 2 * stake_minor }, plan.currency);
+                settle.text("payout", &payout).text("currency", plan.currency);
+                drafts.extend([wager, settle]);
+                self.plans.push(plan.clone());
+            }
+        }
+        drafts
+    }
+
     /// One record of any kind.
     pub(super) fn record(&mut self) -> Draft {
         // Some wagers have a long story.
@@ -215,12 +241,17 @@ impl World {
         if plan.free_round || self.dice.chance(5) {
             draft.set("free_round", plan.free_round.to_string());
         }
-        if self.dice.chance(20) {
+        if self.dice.chance(self.tied_percent.max(20)) {
             draft.text("round", self.dice.word(&["r1", "r2"]));
         }
-        for name in ["channel", "game_version", "device", "ip", "payment_instrument", "campaign"] {
+        for name in ["channel", "game_version", "ip", "campaign"] {
             if self.dice.chance(2) {
                 draft.text(name, self.dice.word(&["v1", "v2"]));
+            }
+        }
+        for name in ["device", "payment_instrument"] {
+            if self.dice.chance(self.tied_percent) {
+                draft.text(name, self.dice.word(&["v1", "v2", "카드", "v3", "v4"]));
             }
         }
         self.revise(&mut draft);
@@ -333,8 +364,8 @@ impl World {
             1 | 2 => drop(draft.text("status", "reversed")),
             _ => {}
         }
-        if self.dice.chance(10) {
-            draft.text("payment_instrument", self.dice.word(&["card1", "card2"]));
+        if self.dice.chance(self.tied_percent.max(10)) {
+            draft.text("payment_instrument", self.dice.word(&["v1", "카드", "card1", "card2"]));
         }
         self.revise(&mut draft);
         draft

@@ -1,0 +1,220 @@
+//! Rounds: bets of one round that cover each other.
+//!
+//! A round belongs to a tenant, provider, game and currency. Most rounds have one wager: they stay in hash state at
+//! their owner, and only those in which several met, some of which won and some of which lost, go on.
+
+use differential_dataflow::VecCollection;
+use gyre_domain::cover::{Cover, Covering};
+use gyre_domain::currency::Currency;
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::vec::Map;
+
+use super::components::Rider;
+use super::telling::{self, Covered, Row};
+use crate::Tick;
+use crate::graph::Settings;
+use crate::keys::{Keyed, owner};
+use crate::ops::by_tick::{ByTick, by_tick};
+use crate::seams::{Bet, Named, Player};
+
+/// How often rounds are looked over for leaving.
+const SWEEP_MS: u64 = 86_400_000;
+
+/// A player's part in a round.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Share {
+    player: u128,
+    round: u128,
+    currency: Currency,
+    /// Wagers, those that won, those that lost.
+    wagers: [u64; 3],
+    staked: i128,
+    returned: i128,
+    /// When the first of them was placed.
+    at_ms: u64,
+}
+
+impl Share {
+    fn cover(&self) -> Cover {
+        let [wagers, won, lost] = self.wagers;
+        Cover { wagers, won, lost, staked: self.staked, returned: self.returned }
+    }
+}
+
+type Bets = SmallVec<[Bet; 1]>;
+
+/// The bets of all rounds that may still get some.
+struct Rounds {
+    rounds: HashMap<u128, Bets, Keyed>,
+    horizon_ms: u64,
+    swept_ms: u64,
+}
+
+/// Gathers bets by round, and tells the shares of those in which some won and some lost.
+pub fn gather<'s>(
+    bets: StreamVec<'s, Tick, (Bet, Tick, isize)>,
+    settings: &Settings,
+) -> StreamVec<'s, Tick, (Share, Tick, isize)> {
+    let workers = settings.workers;
+    let by_round = Exchange::new(move |(bet, ..): &(Bet, Tick, isize)| owner(bet.round, workers) as u64);
+    let rounds = Rounds { rounds: HashMap::default(), horizon_ms: settings.horizon_ms, swept_ms: 0 };
+    by_tick(bets, by_round, "gather bets by round", false, rounds).flat_map(|shares| shares)
+}
+
+/// What each player staked in a round and got back; nothing where none of it can cover the rest.
+fn shares(bets: &Bets) -> Vec<Share> {
+    if bets.len() < 2 {
+        return Vec::new();
+    }
+    let mut all = Cover::default();
+    let mut bets = bets.clone();
+    bets.sort_unstable_by_key(|bet| (bet.player, bet.at_ms));
+    let shares = bets.chunk_by(|a, b| a.player == b.player).map(|bets| {
+        let mut cover = Cover::default();
+        bets.iter().for_each(|bet| cover.add(&Cover::of(bet.stake, bet.payout)));
+        all.add(&cover);
+        let Bet { player, round, currency, at_ms, .. } = bets[0];
+        let Cover { wagers, won, lost, staked, returned } = cover;
+        Share { player, round, currency, wagers: [wagers, won, lost], staked, returned, at_ms }
+    });
+    let shares: Vec<Share> = shares.collect();
+    if all.is_mixed() { shares } else { Vec::new() }
+}
+
+impl ByTick for Rounds {
+    type In = (Bet, Tick, isize);
+    type Out = Vec<(Share, Tick, isize)>;
+
+    fn tick(update: &Self::In) -> Tick {
+        update.1
+    }
+
+    fn work(&mut self, tick: Tick, updates: &[Self::In], out: &mut Self::Out) {
+        let mut before: HashMap<u128, Vec<Share>, Keyed> = HashMap::default();
+        for (bet, _, diff) in updates {
+            let bets = self.rounds.entry(bet.round).or_default();
+            if bets.len() > 1 {
+                before.entry(bet.round).or_insert_with(|| shares(bets));
+            } else {
+                before.entry(bet.round).or_default();
+            }
+            if *diff > 0 {
+                bets.push(*bet);
+            } else if let Some(at) = bets.iter().position(|other| other == bet) {
+                bets.swap_remove(at);
+            }
+        }
+        for (round, before) in before {
+            let Some(bets) = self.rounds.get(&round) else { continue };
+            let after = shares(bets);
+            if bets.is_empty() {
+                self.rounds.remove(&round);
+            }
+            if before != after {
+                out.extend(before.into_iter().map(|share| (share, tick, -1)));
+                out.extend(after.into_iter().map(|share| (share, tick, 1)));
+            }
+        }
+    }
+
+    /// Bets come and go as long as their wagers are known; the shares stand.
+    fn forget_through(&mut self, now: Tick, _out: &mut Self::Out) {
+        if now < self.swept_ms + SWEEP_MS {
+            return;
+        }
+        self.swept_ms = now;
+        let past_ms = now.saturating_sub(self.horizon_ms.saturating_add(SWEEP_MS));
+        self.rounds.retain(|_, bets| bets.iter().any(|bet| bet.at_ms.max(bet.settled_at_ms) >= past_ms));
+    }
+
+    fn rest(&mut self, _out: &mut Self::Out) -> bool {
+        true
+    }
+
+    fn is_full(out: &Self::Out) -> bool {
+        out.len() > 1 << 12
+    }
+}
+
+/// Those who bet in such rounds, who want to know to whom they are linked.
+pub fn asking<'s>(
+    shares: VecCollection<'s, Tick, Share>,
+    players: VecCollection<'s, Tick, Player>,
+) -> VecCollection<'s, Tick, (u128, Rider)> {
+    let names =
+        players.map(|player| (player.key, player.name)).arrange_by_key_named("arrange names by player");
+    shares
+        .map(|share| (share.player, ()))
+        .arrange_by_key_named("arrange those who share rounds")
+        .join_core(names, |player, (), name| Some((*player, name.clone())))
+        .threshold_named("ask once for each player", |_, _| 1isize)
+        .map(|(player, name)| (player, Rider::Asking(player, name)))
+}
+
+/// A round that a group covered.
+type Held = (u128, u64, [u64; 3], [i128; 2], Vec<Named>);
+
+/// The groups whose bets cover each other in enough rounds.
+pub fn opposite_betting<'s>(
+    shares: VecCollection<'s, Tick, Share>,
+    asked: VecCollection<'s, Tick, (u128, (u128, Named))>,
+    settings: &Settings,
+) -> VecCollection<'s, Tick, Row> {
+    let (covering, rounds_min) = (settings.covering, settings.covered_rounds_min);
+    let asked = asked.arrange_by_key_named("arrange components by player");
+    shares
+        .map(|share| (share.player, share))
+        .arrange_by_key_named("arrange shares by player")
+        .join_core(asked, |_, share, (group, name)| {
+            Some(((*group, share.currency, share.round), (name.clone(), share.clone())))
+        })
+        .reduce_named("judge the bets of a group in a round", move |&(_, currency, round), shares, held| {
+            held.extend(judge(round, currency, shares, &covering).map(|round| (round, 1isize)));
+        })
+        .map(|((group, currency, _), round)| ((group, currency), round))
+        .reduce_named("tell groups that cover", move |&(_, currency), held, rows| {
+            if held.len() >= rounds_min {
+                rows.extend(tell(currency, held).map(|row| (row, 1isize)));
+            }
+        })
+        .map(|(_, row)| row)
+}
+
+fn judge(
+    round: u128,
+    currency: Currency,
+    shares: &[(&(Named, Share), isize)],
+    covering: &Covering,
+) -> Option<Held> {
+    let mut cover = Cover::default();
+    shares.iter().for_each(|((_, share), _)| cover.add(&share.cover()));
+    let at_ms = shares.iter().map(|((_, share), _)| share.at_ms).min()?;
+    let names = shares.iter().map(|((name, _), _)| name.clone()).collect();
+    let Cover { wagers, won, lost, staked, returned } = cover;
+    cover.holds(covering, currency).then_some((round, at_ms, [wagers, won, lost], [staked, returned], names))
+}
+
+fn tell(currency: Currency, held: &[(&Held, isize)]) -> Option<Row> {
+    let mut cover = Cover::default();
+    let mut accounts: Vec<&Named> = Vec::new();
+    for ((_, _, [wagers, won, lost], [staked, returned], names), _) in held {
+        let (wagers, won, lost) = (*wagers, *won, *lost);
+        cover.add(&Cover { wagers, won, lost, staked: *staked, returned: *returned });
+        accounts.extend(names);
+    }
+    accounts.sort_unstable();
+    accounts.dedup();
+    let times = || held.iter().map(|(round, _)| round.1);
+    telling::opposite_betting(&Covered {
+        accounts: &accounts,
+        cover,
+        currency,
+        rounds: held.len(),
+        first_at_ms: times().min()?,
+        last_at_ms: times().max()?,
+    })
+}
