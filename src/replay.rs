@@ -265,9 +265,13 @@ impl Reader {
     fn take(&self, worker: usize, reading: &Reading) -> Result<()> {
         let mut told = self.workers[worker].lock().unwrap_or_else(PoisonError::into_inner);
         told.counts.add(&reading.counts);
-        for (head, row) in reading.changes.iter() {
-            if let Some((_, log)) = self.changes.iter().find(|(output, _)| *output == head.output) {
-                log.push(head.tick, row, head.diff)?;
+        let mut rows = reading.changes.iter().peekable();
+        while let Some(output) = rows.peek().map(|(head, _)| head.output) {
+            let run = std::iter::from_fn(|| rows.next_if(|(head, _)| head.output == output));
+            let run = run.map(|(head, row)| (head.tick, row, head.diff));
+            match self.changes.iter().find(|(other, _)| *other == output) {
+                Some((_, log)) => log.extend(run)?,
+                None => run.for_each(drop),
             }
         }
         for (head, row) in reading.rest.loose.iter() {

@@ -237,6 +237,6 @@ impl Watch for Accounts {
     }
 
     fn is_full(out: &Reading) -> bool {
-        out.bytes() > 1 << 20
+        out.bytes() > 1 << 18
     }
 }

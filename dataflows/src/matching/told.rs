@@ -117,7 +117,7 @@ const EVENTS: usize = 4_096;
 impl Outbox {
     /// Whether it is worth sending.
     pub fn is_full(&self) -> bool {
-        self.told.bytes() > 1 << 20 || self.events >= EVENTS
+        self.told.bytes() > 1 << 18 || self.events >= EVENTS
     }
 }
 
