@@ -173,10 +173,10 @@ fn run_worker(worker: &mut Worker, job: &Arc<Job>) {
                 input.flush();
                 let waited = std::mem::replace(&mut fed, step.complete_before);
                 while probe.less_than(&waited) && !job.reader.has_failed() {
-                    if !job.sequencer.work_ahead() || worker.peers() > 1 {
-                        worker.step_or_park(Some(PARK));
-                    } else {
+                    if job.sequencer.work_ahead() {
                         worker.step();
+                    } else {
+                        worker.step_or_park(Some(PARK));
                     }
                 }
             }
@@ -247,8 +247,10 @@ impl Reader {
     fn new(folder: &OutputFolder, wanted: Wanted, workers: usize) -> Result<Self> {
         let outputs =
             || Output::ALL.into_iter().filter(|output| wanted.postings || *output != Output::Postings);
-        let finals =
-            outputs().map(|output| Ok((output, FinalFile::new(folder, output)?))).collect::<Result<_>>()?;
+        let finals = outputs()
+            .map(|output| Ok((output, FinalFile::new(folder, output)?)))
+            .collect::<Result<Vec<_>>>()?;
+        finals.iter().for_each(|(_, file)| file.expect_runs(workers));
         let logs = outputs().filter(|_| wanted.changes);
         let changes = logs
             .map(|output| Ok((output, ChangeLog::new(folder, output, workers)?)))
