@@ -173,7 +173,7 @@ fn run_worker(worker: &mut Worker, job: &Arc<Job>) {
                 input.flush();
                 let waited = std::mem::replace(&mut fed, step.complete_before);
                 while probe.less_than(&waited) && !job.reader.has_failed() {
-                    if job.sequencer.work_ahead() {
+                    if job.sequencer.work_ahead(index) {
                         worker.step();
                     } else {
                         worker.step_or_park(Some(PARK));

@@ -244,6 +244,9 @@ impl Writer {
         }
         self.systems = systems;
         let mut plays = std::mem::take(&mut self.plays);
+        if self.workers == 1 && !plays.is_empty() {
+            self.plays_batch(out, 0).plays.reserve(plays.len());
+        }
         for ((game, currency, quarter), sum) in plays.drain() {
             if sum != Plays::default() {
                 let key = directory.game_key(game);
