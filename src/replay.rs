@@ -204,10 +204,10 @@ fn run_worker(worker: &mut Worker, job: &Arc<Job>) {
                 input.flush();
                 let waited = std::mem::replace(&mut fed, step.complete_before);
                 while probe.less_than(&waited) && !job.reader.has_failed() {
-                    if !job.sequencer.work_ahead() || worker.peers() > 1 {
-                        worker.step_or_park(Some(PARK));
-                    } else {
+                    if job.sequencer.work_ahead(index) {
                         worker.step();
+                    } else {
+                        worker.step_or_park(Some(PARK));
                     }
                 }
             }
@@ -299,8 +299,10 @@ impl Reader {
     fn new(folder: &OutputFolder, wanted: Wanted, workers: usize) -> Result<Self> {
         let outputs =
             || Output::ALL.into_iter().filter(|output| wanted.postings || *output != Output::Postings);
-        let finals =
-            outputs().map(|output| Ok((output, FinalFile::new(folder, output)?))).collect::<Result<_>>()?;
+        let finals = outputs()
+            .map(|output| Ok((output, FinalFile::new(folder, output)?)))
+            .collect::<Result<Vec<_>>>()?;
+        finals.iter().for_each(|(_, file)| file.expect_runs(workers));
         let logs = outputs().filter(|_| wanted.changes);
         let changes = logs
             .map(|output| Ok((output, ChangeLog::new(folder, output, workers)?)))
@@ -317,9 +319,13 @@ impl Reader {
     fn take(&self, worker: usize, reading: &Reading) -> Result<()> {
         let mut told = self.workers[worker].lock().unwrap_or_else(PoisonError::into_inner);
         told.counts.add(&reading.counts);
-        for (head, row) in reading.changes.iter() {
-            if let Some((_, log)) = self.changes.iter().find(|(output, _)| *output == head.output) {
-                log.push(head.tick, row, head.diff)?;
+        let mut rows = reading.changes.iter().peekable();
+        while let Some(output) = rows.peek().map(|(head, _)| head.output) {
+            let run = std::iter::from_fn(|| rows.next_if(|(head, _)| head.output == output));
+            let run = run.map(|(head, row)| (head.tick, row, head.diff));
+            match self.changes.iter().find(|(other, _)| *other == output) {
+                Some((_, log)) => log.extend(run)?,
+                None => run.for_each(drop),
             }
         }
         for (head, row) in reading.rest.loose.iter() {

@@ -31,6 +31,8 @@ const STEP_LINES: usize = 96_000;
 const STEP_LINES_OF_CHANGES: usize = 12_000;
 /// Blocks of a file that may be decoded ahead of what was taken from it.
 const AHEAD: usize = 4;
+/// Steps that a worker may have before it: a step of many ticks takes long, and what is decoded meanwhile is held.
+const STEPS_AHEAD: usize = 2;
 
 /// How finely a replay goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -178,10 +180,11 @@ impl Sequencer {
         self.work(state)
     }
 
-    /// Decodes a block ahead, if there is room; says whether there was.
-    pub fn work_ahead(&self) -> bool {
+    /// Decodes a block ahead, if `worker` has few steps before it and there is room; says whether that was so.
+    pub fn work_ahead(&self, worker: usize) -> bool {
         let state = self.lock();
-        state.error.is_none() && !state.ended && matches!(self.work(state), Next::Worked)
+        let wants = state.error.is_none() && !state.ended && state.inboxes[worker].len() < STEPS_AHEAD;
+        wants && matches!(self.work(state), Next::Worked)
     }
 
     fn work(&self, mut state: MutexGuard<'_, State>) -> Next {

@@ -12,6 +12,7 @@ mod changes;
 mod finals;
 mod folder;
 mod order;
+mod runs;
 
 pub use changes::ChangeLog;
 pub use finals::{FinalFile, LOOSE_BYTES_MAX, RunWriter};

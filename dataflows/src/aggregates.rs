@@ -84,7 +84,8 @@ pub fn build<'s>(
         }
     });
     let drifts = drift::Drifts::new(&names, settings);
-    let teller = Rtp { names, settings: settings.clone(), drifts, swept_ms: 0 };
+    let written = HashMap::default();
+    let teller = Rtp { names, settings: settings.clone(), drifts, swept_ms: 0, written };
     sum_by_key(addends, Pipeline, "sum plays by game and window", settings.rest_at_end, teller)
 }
 
@@ -94,6 +95,17 @@ struct Rtp {
     drifts: drift::Drifts,
     /// When windows were last looked over for leaving.
     swept_ms: u64,
+    /// Rows as they were told last: what comes is mostly followed by its going.
+    written: HashMap<Key, Written, Keyed>,
+}
+
+/// How many rows are kept as written.
+const WRITTEN: usize = 1 << 14;
+
+/// A row as it was told last, or only its beginning, the key's fields.
+struct Written {
+    text: Vec<u8>,
+    key_bytes: usize,
 }
 
 impl Rtp {
@@ -105,7 +117,12 @@ impl Rtp {
         }
     }
 
-    fn push_row(&self, out: &mut Vec<u8>, (game, currency, window): &Key, plays: &Plays) {
+    fn push_row(&self, out: &mut Vec<u8>, key: &Key, plays: &Plays) {
+        self.push_key(out, key);
+        self.push_figures(out, key, plays);
+    }
+
+    fn push_key(&self, out: &mut Vec<u8>, (game, currency, window): &Key) {
         let names = self.names.borrow();
         let (tenant, provider, game) = names.game(*game);
         Object::open(out)
@@ -113,7 +130,11 @@ impl Rtp {
             .text("provider", provider)
             .text("game", game)
             .text("currency", currency.code())
-            .text("window", &self.window(*window))
+            .text("window", &self.window(*window));
+    }
+
+    fn push_figures(&self, out: &mut Vec<u8>, (_, currency, _): &Key, plays: &Plays) {
+        Object::resume(out)
             .money("stake", plays.stake, *currency)
             .money("payout", plays.payout, *currency)
             .integer("wagers", plays.wagers)
@@ -143,13 +164,39 @@ impl Rtp {
         });
     }
 
-    fn push_changes(&self, key: &Key, plays: &Plays, diff: i64, tick: Tick, out: &mut Reading) {
-        if has_row(plays) {
-            out.changes.push(Output::Rtp, tick, diff, |text| self.push_row(text, key, plays));
+    fn push_changes(
+        &mut self,
+        key: &Key,
+        before: Option<&Plays>,
+        after: Option<&Plays>,
+        tick: Tick,
+        out: &mut Reading,
+    ) {
+        let mut written = self.written.remove(key).unwrap_or_else(|| {
+            let mut text = Vec::with_capacity(256);
+            self.push_key(&mut text, key);
+            Written { key_bytes: text.len(), text }
+        });
+        if let Some(before) = before.filter(|plays| has_row(plays)) {
+            if written.text.len() == written.key_bytes {
+                self.push_figures(&mut written.text, key, before);
+            }
+            out.changes.push(Output::Rtp, tick, -1, |text| text.extend_from_slice(&written.text));
         }
-        if self.is_out_of_band(key, plays) {
-            out.changes.push(Output::Anomalies, tick, diff, |text| self.push_anomaly(text, key, plays));
+        written.text.truncate(written.key_bytes);
+        if let Some(after) = after.filter(|plays| has_row(plays)) {
+            self.push_figures(&mut written.text, key, after);
+            out.changes.push(Output::Rtp, tick, 1, |text| text.extend_from_slice(&written.text));
         }
+        for (plays, diff) in [(before, -1), (after, 1)] {
+            if let Some(plays) = plays.filter(|plays| self.is_out_of_band(key, plays)) {
+                out.changes.push(Output::Anomalies, tick, diff, |text| self.push_anomaly(text, key, plays));
+            }
+        }
+        if self.written.len() >= WRITTEN {
+            self.written.clear();
+        }
+        self.written.insert(*key, written);
     }
 }
 
@@ -175,8 +222,7 @@ impl Teller for Rtp {
         let kind = AnomalyKind::RtpOutOfBand as usize;
         out.counts.anomalies[kind] += i64::from(out_of_band(after)) - i64::from(out_of_band(before));
         if self.settings.wanted.changes {
-            before.iter().for_each(|plays| self.push_changes(key, plays, -1, tick, out));
-            after.iter().for_each(|plays| self.push_changes(key, plays, 1, tick, out));
+            self.push_changes(key, before, after, tick, out);
             if let Window::Hour(hour) = key.2 {
                 let score = after.and_then(Plays::z_ten_thousandths);
                 self.drifts.change((key.0, key.1), hour, score, tick, out);
@@ -227,6 +273,6 @@ impl Teller for Rtp {
     }
 
     fn is_full(out: &Reading) -> bool {
-        out.bytes() > 1 << 20
+        out.bytes() > 1 << 18
     }
 }

@@ -274,6 +274,6 @@ impl Watch for Accounts {
     }
 
     fn is_full(out: &Reading) -> bool {
-        out.bytes() > 1 << 20
+        out.bytes() > 1 << 18
     }
 }

@@ -253,6 +253,6 @@ impl Teller for Balances {
     }
 
     fn is_full(out: &Reading) -> bool {
-        out.bytes() > 1 << 20
+        out.bytes() > 1 << 18
     }
 }

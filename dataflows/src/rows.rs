@@ -152,6 +152,11 @@ impl<'o> Object<'o> {
         Self { out, first: true }
     }
 
+    /// Goes on with an object that has fields.
+    pub fn resume(out: &'o mut Vec<u8>) -> Self {
+        Self { out, first: false }
+    }
+
     /// Closes it.
     pub fn close(self) {
         self.out.push(b'}');
@@ -257,7 +262,9 @@ pub fn push_string(out: &mut Vec<u8>, text: &str) {
 
 /// Writes a JSON string of text that is known to be UTF-8 as bytes.
 pub fn push_text(out: &mut Vec<u8>, text: &[u8]) {
-    if text.iter().all(|&byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+    // Without an early end, so that many bytes are looked at together.
+    let special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+    if !text.iter().fold(false, |any, &byte| any | special(byte)) {
         out.push(b'"');
         out.extend_from_slice(text);
         out.push(b'"');

@@ -1,7 +1,6 @@
 //! Change logs: every row that came or went, by tick.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::order::changes_file;
@@ -20,12 +19,16 @@ struct State {
     writer: Writer,
     /// Changes of ticks that are not closed.
     pending: BTreeMap<u64, Changes>,
+    /// Emptied ones, to be filled again.
+    spare: Vec<Changes>,
     /// How far each worker has closed.
     closed: Vec<Option<u64>>,
     /// How far all have: no change may come at or before it.
     through: Option<u64>,
-    line: Vec<u8>,
 }
+
+/// How many emptied buffers are kept.
+const SPARE: usize = 32;
 
 /// The changes of a tick: one buffer of rows, one list of where they are and how often.
 #[derive(Default)]
@@ -43,7 +46,7 @@ impl ChangeLog {
         let name = changes_file(output);
         let writer = Writer::create(&folder.shared().claim(&name)?)?;
         let closed = vec![None; workers.max(1)];
-        let state = State { writer, pending: BTreeMap::new(), closed, through: None, line: Vec::new() };
+        let state = State { writer, pending: BTreeMap::new(), spare: Vec::new(), closed, through: None };
         Ok(Self { name, state: Mutex::new(state) })
     }
 
@@ -57,15 +60,32 @@ impl ChangeLog {
     /// # Errors
     /// A change at a closed tick is a bug.
     pub fn push(&self, tick: u64, row: &[u8], diff: i64) -> Result<()> {
+        self.extend([(tick, row, diff)])
+    }
+
+    /// Takes several changes: tick, row, and how often it came or went.
+    ///
+    /// # Errors
+    /// As [`ChangeLog::push`].
+    pub fn extend<'a>(&self, changes: impl IntoIterator<Item = (u64, &'a [u8], i64)>) -> Result<()> {
         let mut state = self.state();
-        if state.through.is_some_and(|through| tick <= through) {
-            return Err(Error::bug(format!("{} has a change at tick {tick}, which is closed", self.name)));
+        let State { pending, spare, through, .. } = &mut *state;
+        let mut changes = changes.into_iter().peekable();
+        while let Some(&(tick, ..)) = changes.peek() {
+            if through.is_some_and(|through| tick <= through) {
+                return Err(Error::bug(format!(
+                    "{} has a change at tick {tick}, which is closed",
+                    self.name
+                )));
+            }
+            let kept = pending.entry(tick).or_insert_with(|| spare.pop().unwrap_or_default());
+            while let Some((_, row, diff)) = changes.next_if(|change| change.0 == tick) {
+                let row = row.strip_suffix(b"\n").unwrap_or(row);
+                let start = kept.bytes.len();
+                kept.bytes.extend_from_slice(row);
+                kept.rows.push((start, start + row.len(), diff));
+            }
         }
-        let row = row.strip_suffix(b"\n").unwrap_or(row);
-        let changes = state.pending.entry(tick).or_default();
-        let start = changes.bytes.len();
-        changes.bytes.extend_from_slice(row);
-        changes.rows.push((start, start + row.len(), diff));
         Ok(())
     }
 
@@ -104,20 +124,24 @@ impl State {
             && Some(*entry.key()) <= through
         {
             let (tick, mut changes) = entry.remove_entry();
+            let [went, came] =
+                [-1, 1].map(|diff| format!("{{\"tick\":{tick},\"diff\":{diff},\"row\":").into_bytes());
             let bytes = &changes.bytes;
             changes.rows.sort_unstable_by(|left, right| bytes[left.0..left.1].cmp(&bytes[right.0..right.1]));
             for equal in changes.rows.chunk_by(|left, right| bytes[left.0..left.1] == bytes[right.0..right.1])
             {
                 let diff: i128 = equal.iter().map(|row| i128::from(row.2)).sum();
                 let row = &bytes[equal[0].0..equal[0].1];
-                self.line.clear();
-                write!(self.line, "{{\"tick\":{tick},\"diff\":{},\"row\":", diff.signum())
-                    .map_err(Error::bug)?;
-                self.line.extend_from_slice(row);
-                self.line.extend_from_slice(b"}\n");
                 for _ in 0..diff.unsigned_abs() {
-                    self.writer.write(&self.line)?;
+                    self.writer.write(if diff < 0 { &went } else { &came })?;
+                    self.writer.write(row)?;
+                    self.writer.write(b"}\n")?;
                 }
+            }
+            if self.spare.len() < SPARE {
+                changes.bytes.clear();
+                changes.rows.clear();
+                self.spare.push(changes);
             }
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! Final states: one file of rows sorted by key, whatever came in whatever order, in bounded memory.
 //!
 //! ```text
-//!  loose rows ─▶ 64 MiB, sorted ─▶ spills ─┐
-//!  runs (a worker's rows, sorted)  ────────┴▶ merge by key; of equal keys the latest ─▶ <output>.jsonl
+//!  loose rows ─▶ 64 MiB, sorted ─▶ spills ─────────┐
+//!  runs (a worker's rows, sorted) ─▶ merged at once ─┴▶ merge by key; of equal keys the latest ─▶ <output>.jsonl
 //! ```
 
 use std::cmp::Ordering;
@@ -16,7 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::folder::Shared;
 use super::order::{final_file, key_of, replaces};
-use super::{Output, OutputFolder, Writer};
+use super::runs::Runs;
+use super::{BUFFER_BYTES, Output, OutputFolder, Writer};
 use crate::error::{Error, Result, unreadable, unwritable};
 
 /// Loose rows held in memory before they are spilt, unless said otherwise.
@@ -36,6 +37,7 @@ struct Inner {
     target: PathBuf,
     loose_bytes_max: usize,
     state: Mutex<State>,
+    runs: Mutex<Runs>,
 }
 
 #[derive(Default)]
@@ -43,9 +45,6 @@ struct State {
     loose: Loose,
     /// Sorted files of loose rows, the oldest first.
     spills: Vec<PathBuf>,
-    /// Sorted files of runs, in the order in which they were begun.
-    runs: Vec<(usize, PathBuf)>,
-    runs_begun: usize,
     files_made: usize,
 }
 
@@ -66,8 +65,15 @@ impl FinalFile {
         let folder = folder.shared();
         let target = folder.claim(&final_file(output))?;
         let loose_bytes_max = loose_bytes_max.min(1 << 30);
-        let inner = Inner { output, folder, target, loose_bytes_max, state: Mutex::default() };
+        let runs = folder.scratch(&format!("{}.runs", output.name()));
+        let runs = Mutex::new(Runs::new(output, runs, loose_bytes_max));
+        let inner = Inner { output, folder, target, loose_bytes_max, state: Mutex::default(), runs };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Says how many runs will come at most: so many are merged while they come.
+    pub fn expect_runs(&self, runs: usize) {
+        self.inner.runs().expected = Some(runs);
     }
 
     /// A writer for rows that come sorted by key, each key once. It counts as later than every loose row.
@@ -75,11 +81,8 @@ impl FinalFile {
     /// # Errors
     /// Exit 3 where the disk does not take it.
     pub fn run(&self) -> Result<RunWriter> {
-        let mut state = self.inner.state();
-        let path = self.inner.scratch(&mut state, "run");
-        let index = state.runs_begun;
-        state.runs_begun += 1;
-        Ok(RunWriter { inner: Arc::clone(&self.inner), index, writer: Writer::create(&path)? })
+        let index = self.inner.runs().begin()?;
+        Ok(RunWriter { inner: Arc::clone(&self.inner), index, lines: Vec::with_capacity(2 * BUFFER_BYTES) })
     }
 
     /// Takes a row (a JSON object, with or without a newline) in any order; a later row of an equal key replaces an
@@ -103,18 +106,13 @@ impl FinalFile {
     /// Exit 3 where the disk does not take it. A run that was not finished is a bug.
     pub fn finish(self) -> Result<()> {
         let inner = &*self.inner;
+        let runs = inner.runs().finish()?;
         let mut state = inner.state();
-        if state.runs.len() != state.runs_begun {
-            return Err(Error::bug(format!("a run of {} was begun and not finished", inner.output.name())));
-        }
         if !state.loose.rows.is_empty() {
             inner.spill(&mut state)?;
         }
         state.loose = Loose::default();
-        state.runs.sort_unstable();
-        let runs = mem::take(&mut state.runs);
-        let sources: Vec<PathBuf> =
-            mem::take(&mut state.spills).into_iter().chain(runs.into_iter().map(|(_, path)| path)).collect();
+        let sources: Vec<PathBuf> = mem::take(&mut state.spills).into_iter().chain(runs).collect();
         let target = &inner.target;
         match &sources[..] {
             [only] => fs::rename(only, target).map_err(|error| unwritable(target, 0, &error))?,
@@ -128,6 +126,10 @@ impl FinalFile {
 impl Inner {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn runs(&self) -> MutexGuard<'_, Runs> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn scratch(&self, state: &mut State, what: &str) -> PathBuf {
@@ -155,7 +157,8 @@ impl Inner {
 pub struct RunWriter {
     inner: Arc<Inner>,
     index: usize,
-    writer: Writer,
+    /// Whole lines that were not handed over yet.
+    lines: Vec<u8>,
 }
 
 impl RunWriter {
@@ -164,7 +167,8 @@ impl RunWriter {
     /// # Errors
     /// Exit 3 where the disk does not take them.
     pub fn write(&mut self, lines: &[u8]) -> Result<()> {
-        self.writer.write(lines)
+        self.lines.extend_from_slice(lines);
+        self.hand_over_if(BUFFER_BYTES)
     }
 
     /// Takes one row without its newline.
@@ -172,19 +176,25 @@ impl RunWriter {
     /// # Errors
     /// As [`RunWriter::write`].
     pub fn row(&mut self, row: &[u8]) -> Result<()> {
-        self.writer.write(row)?;
-        self.writer.write(b"\n")
+        self.lines.extend_from_slice(row);
+        self.lines.push(b'\n');
+        self.hand_over_if(BUFFER_BYTES)
+    }
+
+    fn hand_over_if(&mut self, bytes: usize) -> Result<()> {
+        if self.lines.len() < bytes {
+            return Ok(());
+        }
+        self.inner.runs().add(self.index, &mut self.lines)
     }
 
     /// Ends the run.
     ///
     /// # Errors
     /// Exit 3 where the disk does not take what is left.
-    pub fn finish(self) -> Result<()> {
-        let path = self.writer.path.clone();
-        self.writer.close()?;
-        self.inner.state().runs.push((self.index, path));
-        Ok(())
+    pub fn finish(mut self) -> Result<()> {
+        self.hand_over_if(1)?;
+        self.inner.runs().end(self.index)
     }
 }
 
@@ -463,6 +473,7 @@ mod tests {
         fn a_final_state_is_the_latest_row_of_each_key(
             loose in prop::collection::vec(("[a-d]{1,2}", 0..100_u64), 0..40),
             runs in prop::collection::vec(prop::collection::btree_map("[a-d]{1,2}", 100..200_u64, 0..8), 0..4),
+            side_by_side in prop::bool::ANY,
         ) {
             let mut want: BTreeMap<String, u64> = BTreeMap::new();
             want.extend(loose.iter().cloned());
@@ -473,13 +484,20 @@ mod tests {
                 for (account, balance) in &loose {
                     file.loose(row(account, *balance).as_bytes()).unwrap();
                 }
-                for run in &runs {
-                    let mut writer = file.run().unwrap();
-                    for (account, balance) in run {
-                        writer.row(row(account, *balance).as_bytes()).unwrap();
-                    }
-                    writer.finish().unwrap();
+                if side_by_side {
+                    file.expect_runs(runs.len());
                 }
+                let mut writers: Vec<RunWriter> = runs.iter().map(|_| file.run().unwrap()).collect();
+                let longest = runs.iter().map(BTreeMap::len).max().unwrap_or_default();
+                for at in 0..longest {
+                    for (run, writer) in runs.iter().zip(&mut writers) {
+                        for (account, balance) in run.iter().skip(at).take(1) {
+                            writer.row(row(account, *balance).as_bytes()).unwrap();
+                            writer.hand_over_if(1).unwrap();
+                        }
+                    }
+                }
+                writers.into_iter().for_each(|writer| writer.finish().unwrap());
             });
             let want: Vec<String> = want.iter().map(|(account, balance)| row(account, *balance)).collect();
             prop_assert_eq!(got, lines(&want));

@@ -123,7 +123,11 @@ pub fn parse_quantity(text: &str, allow_negative: bool) -> Option<Quantity> {
 /// Appends minor units as a decimal with exactly `exponent` digits behind the point: `-5` of 2 digits is `-0.05`.
 pub fn push_decimal(out: &mut Vec<u8>, minor: i128, exponent: u8) {
     let mut buffer = itoa::Buffer::new();
-    let digits = buffer.format(minor.unsigned_abs()).as_bytes();
+    // Nearly every amount fits 64 bits, and dividing those is many times faster.
+    let digits = match u64::try_from(minor.unsigned_abs()) {
+        Ok(small) => buffer.format(small).as_bytes(),
+        Err(_) => buffer.format(minor.unsigned_abs()).as_bytes(),
+    };
     let exponent = usize::from(exponent);
     if minor < 0 {
         out.push(b'-');

@@ -125,7 +125,7 @@ const EVENTS: usize = 4_096;
 impl Outbox {
     /// Whether it is worth sending.
     pub fn is_full(&self) -> bool {
-        self.told.bytes() > 1 << 20 || self.events >= EVENTS
+        self.told.bytes() > 1 << 18 || self.events >= EVENTS
     }
 }
 
@@ -279,6 +279,9 @@ impl Writer {
         }
         self.systems = systems;
         let mut plays = std::mem::take(&mut self.plays);
+        if self.workers == 1 && !plays.is_empty() {
+            self.plays_batch(out, 0).plays.reserve(plays.len());
+        }
         for ((game, currency, quarter), sum) in plays.drain() {
             if sum != Plays::default() {
                 let key = directory.game_key(game);

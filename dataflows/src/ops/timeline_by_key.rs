@@ -276,11 +276,17 @@ impl Timeline {
     pub fn stakes_before(&self, from_ms: u64) -> Vec<i64> {
         let least = Event::before(from_ms);
         let upto = if self.blocks.is_empty() { 0 } else { self.block_of(least) + 1 };
-        let kept = self.blocks[..upto].iter().rev().flat_map(|block| block.events.iter().rev());
-        let kept =
-            kept.filter(|event| event.has(STAKE) && event.at_ms() < from_ms).map(|event| -event.amount);
+        let mut stakes = Vec::with_capacity(BASELINE);
+        for block in self.blocks[..upto].iter().rev() {
+            let events = block.events.iter().rev();
+            let staked = events.filter(|event| event.has(STAKE) && event.at_ms() < from_ms);
+            stakes.extend(staked.map(|event| -event.amount).take(BASELINE - stakes.len()));
+            if stakes.len() == BASELINE {
+                break;
+            }
+        }
         let forgotten = self.forgotten_stakes.iter().rev().map(|&(_, stake)| stake);
-        let mut stakes: Vec<i64> = kept.chain(forgotten).take(BASELINE).collect();
+        stakes.extend(forgotten.take(BASELINE - stakes.len()));
         stakes.reverse();
         stakes
     }

@@ -16,7 +16,7 @@ use crate::matching::ties::Tied;
 use crate::matching::told::{Booked, Outbox, Play, QUARTER_MS, Told};
 use crate::packed::{Kept, Known};
 use crate::rows::records::{Maximum, Staked, Standing, push_record_reject, push_wager_state};
-use crate::rows::{Output, Wanted, write};
+use crate::rows::{Output, write};
 
 impl Wagers {
     /// What a simple key tells.
@@ -152,7 +152,7 @@ impl Wagers {
         let is_new = before.flags() == 0;
         let is_settled = after.has(SETTLED);
         let due_ms = |slot: &Slot| slot.at_ms() + self.directory.due_ms(slot.game, slot.at_ms());
-        let is_plain = self.settings.wanted == Wanted::default()
+        let is_plain = !self.settings.wanted.postings
             && after.has(WAGER)
             && after.flags() & (CLAIMS | KNOWS | MANY) == 0
             && (is_new
@@ -177,6 +177,13 @@ impl Wagers {
         }
         self.play_plain(is_new, after);
         self.tie_plain(is_new, after, tick, out);
+        if self.settings.wanted.changes {
+            for (slot, diff) in [(before, -1), (after, 1)].into_iter().skip(usize::from(is_new)) {
+                out.told
+                    .changes
+                    .push(Output::WagerStates, tick, diff, |text| self.push_state_row(slot, text));
+            }
+        }
         true
     }
 
