@@ -46,6 +46,10 @@ pub enum Cause {
     ConflictingDuplicate,
     /// No outcome though one is due: rejects nothing.
     OutcomeMissing,
+    /// A command about what is not (yet) there.
+    UnknownTarget,
+    /// A command whose record cannot stand in its target's place: of another identity.
+    TargetMismatch,
 }
 
 /// What may mend a record that was set aside.
@@ -61,7 +65,7 @@ pub enum Mend {
 
 impl Cause {
     /// All causes, in the order in which they are checked.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Malformed,
         Self::UnknownKind,
         Self::UnsupportedField,
@@ -82,6 +86,8 @@ impl Cause {
         Self::SettleAfterCancel,
         Self::ConflictingDuplicate,
         Self::OutcomeMissing,
+        Self::UnknownTarget,
+        Self::TargetMismatch,
     ];
 
     /// The name on the wire: `stake_not_positive`.
@@ -107,6 +113,8 @@ impl Cause {
             Self::SettleAfterCancel => "settle_after_cancel",
             Self::ConflictingDuplicate => "conflicting_duplicate",
             Self::OutcomeMissing => "outcome_missing",
+            Self::UnknownTarget => "unknown_target",
+            Self::TargetMismatch => "target_mismatch",
         }
     }
 
@@ -150,6 +158,8 @@ impl Cause {
             | Self::ConflictingDuplicate => Mend::Recollection,
             // The record is as it should be and would come again the same: it is the books that cannot hold it yet.
             Self::UnsupportedField => Mend::Never,
+            // A command waits for its target without asking anybody, and nobody sends it again but the one who gave it.
+            Self::UnknownTarget | Self::TargetMismatch => Mend::Never,
             // A later receipt is later still.
             Self::PastHorizon => Mend::Never,
         }

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 
 use self::fields::{Field, MISSING, Members};
 use crate::cause::Cause;
+use crate::commands::{Command, CommandKind};
 use crate::currency::{Currencies, Currency};
 use crate::money::{Quantity, parse_minor, parse_quantity};
 use crate::records::{
@@ -127,6 +128,7 @@ impl Fault {
             Topic::Payments => text(Field::PaymentId),
             Topic::Games => text(Field::Game),
             Topic::Accounts => text(Field::Account),
+            Topic::Commands => text(Field::CommandId),
         };
         if self.cause != Cause::Malformed {
             self.receipt_ms = time(Field::ReceivedMs).or_else(|| time(Field::AtMs));
@@ -201,6 +203,7 @@ impl<'a> Members<'a> {
             Topic::Payments => self.payment(currencies),
             Topic::Games => self.game(),
             Topic::Accounts => self.account(currencies),
+            Topic::Commands => self.command(),
         }
     }
 
@@ -374,6 +377,32 @@ impl<'a> Members<'a> {
             partner,
             tier,
         }))
+    }
+}
+
+impl<'a> Members<'a> {
+    fn command(&self) -> Result<Record<'a>, Box<Fault>> {
+        let origin = self.origin()?;
+        let command_id = self.needed(Field::CommandId)?;
+        let kind = CommandKind::from_name(&self.needed_words(Field::Kind)?);
+        let target = self.needed_words(Field::Target)?;
+        let actor = self.needed(Field::Actor)?;
+        let reason = self.needed_words(Field::Reason)?;
+        let at_ms = self.needed_time(Field::AtMs)?;
+        let record = self.object(Field::Record)?;
+        if kind == Some(CommandKind::Amend) && record.is_none() {
+            return Err(Fault::malformed(Field::Record, "is missing, though this is an amend"));
+        }
+        let Some(target) = kind.map_or(Some(target.clone()), |kind| kind.target(target)) else {
+            return Err(Fault::malformed(Field::Target, "does not name what such a command can be about"));
+        };
+
+        let Some(kind) = kind else {
+            let known = "is not amend, replay, discard, hold or release";
+            return Err(Fault::of(Field::Kind, Cause::UnknownKind, known));
+        };
+        self.supported()?;
+        Ok(Record::Command(Command { origin, command_id, kind, target, actor, reason, at_ms, record }))
     }
 }
 

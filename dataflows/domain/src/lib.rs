@@ -13,6 +13,7 @@
 //! | posting | 분개 | one leg of a double entry; an entry's postings sum to zero |
 //! | balance | 잔액 | the sum of an account's postings in a currency and wallet |
 //! | RTP | 환수율 | return to player: what a game paid back of what was staked |
+//! | command | 명령 | what a person decided about a record or about money |
 //! | reject | 거부 | a record set aside, with its cause |
 //! | hold | 보류 | money kept from its player until released |
 //! | quarantine | 격리 | where a record rests that did not mend |
@@ -20,6 +21,7 @@
 //! | agent tiers | 총판/매장 | partners between the house and its players |
 
 pub mod cause;
+pub mod commands;
 pub mod cover;
 pub mod currency;
 pub mod decode;

@@ -7,6 +7,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use crate::commands::Command;
 use crate::currency::Currency;
 use crate::money::Quantity;
 
@@ -32,11 +33,14 @@ pub enum Topic {
     Games,
     /// Reference: what is known of players' accounts.
     Accounts,
+    /// What people decide about records and money.
+    Commands,
 }
 
 impl Topic {
     /// All topics, in order.
-    pub const ALL: [Self; 5] = [Self::Wagers, Self::Outcomes, Self::Payments, Self::Games, Self::Accounts];
+    pub const ALL: [Self; 6] =
+        [Self::Wagers, Self::Outcomes, Self::Payments, Self::Games, Self::Accounts, Self::Commands];
 
     /// The name of the topic and, with `.jsonl`, of its file.
     pub const fn name(self) -> &'static str {
@@ -46,6 +50,7 @@ impl Topic {
             Self::Payments => "payments",
             Self::Games => "games",
             Self::Accounts => "accounts",
+            Self::Commands => "commands",
         }
     }
 
@@ -273,6 +278,8 @@ pub enum Record<'a> {
     Game(Game<'a>),
     /// Reference.
     Account(Account<'a>),
+    /// What somebody decided.
+    Command(Command<'a>),
 }
 
 impl<'a> Record<'a> {
@@ -284,6 +291,7 @@ impl<'a> Record<'a> {
             Self::Payment(_) => Topic::Payments,
             Self::Game(_) => Topic::Games,
             Self::Account(_) => Topic::Accounts,
+            Self::Command(_) => Topic::Commands,
         }
     }
 
@@ -295,6 +303,7 @@ impl<'a> Record<'a> {
             Self::Payment(payment) => &payment.origin,
             Self::Game(game) => &game.origin,
             Self::Account(account) => &account.origin,
+            Self::Command(command) => &command.origin,
         }
     }
 
@@ -306,6 +315,7 @@ impl<'a> Record<'a> {
             Self::Payment(payment) => Cow::Borrowed(&payment.payment_id),
             Self::Game(game) => Cow::Borrowed(&game.game),
             Self::Account(account) => Cow::Borrowed(&account.account),
+            Self::Command(command) => Cow::Borrowed(&command.command_id),
         }
     }
 
@@ -315,6 +325,7 @@ impl<'a> Record<'a> {
             Self::Wager(wager) => Some(wager.at_ms),
             Self::Outcome(outcome) => Some(outcome.at_ms),
             Self::Payment(payment) => Some(payment.at_ms),
+            Self::Command(command) => Some(command.at_ms),
             Self::Game(_) | Self::Account(_) => None,
         }
     }

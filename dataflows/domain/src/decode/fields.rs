@@ -55,6 +55,11 @@ fields! {
     ResultDueMs "result_due_ms",
     Partner "partner",
     Tier "tier",
+    CommandId "command_id",
+    Target "target",
+    Actor "actor",
+    Reason "reason",
+    Record "record",
     Bet "bet",
     StakeBonus "stake_bonus",
     PayoutBonus "payout_bonus",
@@ -94,12 +99,12 @@ impl Field {
         (its_name == name).then_some(field)
     }
 
-    /// A perfect hash of the names: their first, middle and last bytes tell them apart.
+    /// A perfect hash of the names: their lengths and their first, middle and last bytes tell them apart.
     #[inline]
     const fn place(name: &[u8]) -> usize {
         let (first, middle, last) =
             (name[0] as usize, name[name.len() / 2] as usize, name[name.len() - 1] as usize);
-        (first + last * 4 + middle * 5) % 256
+        (first + last * 4 + middle * 9 + name.len()) % 256
     }
 
     const fn bit(self) -> u64 {
@@ -159,6 +164,7 @@ pub(super) const fn known(topic: Topic) -> u64 {
             set(&[Game, EffectiveFromMs, RtpTheoretical, Category, Volatility, PayoutMax, ResultDueMs])
         }
         Topic::Accounts => set(&[Account, EffectiveFromMs, Currency, Partner, Tier]),
+        Topic::Commands => set(&[CommandId, Kind, Target, Actor, Reason, AtMs, Record]),
     };
     own | set(&[Tenant, Provider, Revision, ReceivedMs]) | set(&RESERVED)
 }
@@ -324,6 +330,15 @@ impl<'a> Members<'a> {
             Value::Absent => Ok(false),
             Value::Bool(flag) => Ok(flag),
             _ => Err(Fault::malformed(field, "is not true or false")),
+        }
+    }
+
+    /// An object within the object, without the white space between its tokens.
+    pub(super) fn object(&self, field: Field) -> Result<Option<Text<'a>>, Box<Fault>> {
+        match self.value(field) {
+            Value::Absent => Ok(None),
+            Value::Nested(json) if json.starts_with('{') => Ok(Some(Cow::Owned(json::compact(json)))),
+            _ => Err(Fault::malformed(field, "is not an object")),
         }
     }
 

@@ -13,7 +13,9 @@ pub(super) enum Value<'a> {
     Escaped(&'a str),
     Integer(i64),
     Bool(bool),
-    /// Sound JSON that no known field takes: a fraction, a number too large, an array, an object.
+    /// An array or object as spelt; sound.
+    Nested(&'a str),
+    /// Sound JSON that no known field takes: a fraction, a number too large.
     Other,
 }
 
@@ -212,6 +214,7 @@ impl<'a> Reader<'a> {
     /// Passes over an array or object, however deep: what is open is kept in a list, not on the stack.
     #[cold]
     fn nested(&mut self) -> Syntax<Value<'a>> {
+        let start = self.at;
         let mut closers = Vec::new();
         loop {
             // Here a value is due.
@@ -237,7 +240,9 @@ impl<'a> Reader<'a> {
             }
             // Here a value has ended.
             loop {
-                let Some(&closer) = closers.last() else { return Ok(Value::Other) };
+                let Some(&closer) = closers.last() else {
+                    return Ok(Value::Nested(&self.line[start..self.at]));
+                };
                 match self.next() {
                     Some(b',') => {
                         self.at += 1;
@@ -255,6 +260,22 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
+
+/// Sound JSON without the white space between its tokens.
+pub(super) fn compact(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let (mut in_text, mut escaped) = (false, false);
+    for letter in json.chars() {
+        match letter {
+            ' ' | '\t' | '\n' | '\r' if !in_text => continue,
+            '"' if !escaped => in_text = !in_text,
+            _ => {}
+        }
+        escaped = in_text && letter == '\\' && !escaped;
+        out.push(letter);
+    }
+    out
 }
 
 /// How many bytes from here on are a text's own: neither its end, nor an escape, nor a control character. Eight at a
@@ -320,7 +341,7 @@ mod tests {
             Value::Escaped(quoted) => unescape(quoted).unwrap().into(),
             Value::Integer(integer) => integer.into(),
             Value::Bool(flag) => flag.into(),
-            Value::Other => serde_json::Value::Array(Vec::new()),
+            Value::Nested(_) | Value::Other => serde_json::Value::Array(Vec::new()),
         };
         let mut pairs = Vec::new();
         object(line, |name, value| {

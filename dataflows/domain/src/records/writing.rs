@@ -1,6 +1,7 @@
 //! Records written down: their canonical content, and lines of the wire.
 
 use super::{Account, Game, Origin, Outcome, Payment, Record, Wager, said};
+use crate::commands::Command;
 use crate::currency::Currency;
 use crate::decode::plain;
 use crate::money::{Quantity, push_decimal};
@@ -16,6 +17,7 @@ impl Record<'_> {
             Self::Payment(payment) => payment.canonical(out),
             Self::Game(game) => game.canonical(out),
             Self::Account(account) => account.canonical(out),
+            Self::Command(command) => command.canonical(out),
         }
     }
 
@@ -27,6 +29,7 @@ impl Record<'_> {
             Self::Payment(payment) => payment.write(&mut Object::open(out, Form::Wire)),
             Self::Game(game) => game.write(&mut Object::open(out, Form::Wire)),
             Self::Account(account) => account.write(&mut Object::open(out, Form::Wire)),
+            Self::Command(command) => command.write(&mut Object::open(out, Form::Wire)),
         }
     }
 }
@@ -146,6 +149,28 @@ impl Account<'_> {
         object.text("currency", self.currency.code());
         object.text_if("partner", self.partner.as_deref());
         object.text_if("tier", self.tier.as_deref());
+        object.close(&self.origin);
+    }
+}
+
+impl Command<'_> {
+    /// [`Record::canonical`] of a command.
+    pub fn canonical(&self, out: &mut Vec<u8>) {
+        self.write(&mut Object::open(out, Form::Canonical));
+    }
+
+    fn write(&self, object: &mut Object<'_>) {
+        object.origin(&self.origin);
+        object.text("command_id", &self.command_id);
+        object.text("kind", self.kind.name());
+        object.text("target", &self.target);
+        object.text("actor", &self.actor);
+        object.text("reason", &self.reason);
+        object.number("at_ms", self.at_ms);
+        if let Some(record) = &self.record {
+            object.name("record");
+            object.out.extend_from_slice(record.as_bytes());
+        }
         object.close(&self.origin);
     }
 }

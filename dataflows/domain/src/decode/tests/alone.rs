@@ -59,6 +59,13 @@ const DUES: &[Judged] = &[
     ("2305843009213693952", Some(Malformed)),
 ];
 
+const TARGETS: &[Judged] = &[
+    ("7", Some(Malformed)),
+    ("\"wager:w\"", Some(Malformed)),
+    ("\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde\"", Some(Malformed)),
+    ("\"0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef\"", None),
+];
+
 /// Values of a field, each with the fault that it is.
 fn values(topic: Topic, name: &str) -> &'static [&'static [Judged]] {
     match name {
@@ -77,6 +84,9 @@ fn values(topic: Topic, name: &str) -> &'static [&'static [Judged]] {
         "status" => &[KINDS, &[("\"reversed\"", None)]],
         "free_round" => &[&[("0", Some(Malformed)), ("\"true\"", Some(Malformed)), ("true", None)]],
         "rtp_theoretical" | "volatility" | "payout_max" => &[RATES],
+        "target" => &[TARGETS],
+        "reason" => &[&[("7", Some(Malformed)), ("\"\"", None)]],
+        "record" => &[&[("7", Some(Malformed)), ("[{}]", Some(Malformed)), ("{\"a\" :[ ]}", None)]],
         "bet" | "jackpot" => &[&[("0", Some(UnsupportedField)), ("[]", Some(UnsupportedField))]],
         _ => &[TEXTS],
     }
@@ -85,7 +95,10 @@ fn values(topic: Topic, name: &str) -> &'static [&'static [Judged]] {
 /// What it is to be without a field.
 fn absent(topic: Topic, name: &str) -> Option<Cause> {
     let always = ["wager_id", "payment_id", "account", "game", "kind", "stake", "payout", "amount"];
-    let needed = always.contains(&name) || ["currency", "at_ms", "rtp_theoretical"].contains(&name);
+    let of_command = ["command_id", "target", "actor", "reason", "record"].contains(&name);
+    let needed = of_command
+        || always.contains(&name)
+        || ["currency", "at_ms", "rtp_theoretical"].contains(&name);
     let echo = topic == Outcomes && matches!(name, "account" | "game" | "stake");
     if needed && !echo { Some(Malformed) } else { None }
 }
@@ -107,6 +120,9 @@ fn full(topic: Topic) -> &'static str {
         }
         Accounts => {
             r#"{"tenant":"t","provider":"p","revision":1,"received_ms":1767225600001,"account":"a","effective_from_ms":1767225600000,"currency":"EUR","partner":"p","tier":"t"}"#
+        }
+        Commands => {
+            r#"{"tenant":"t","provider":"p","revision":1,"received_ms":1767225600001,"command_id":"c","kind":"amend","target":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","actor":"a","reason":"r","at_ms":1767225600000,"record":{}}"#
         }
     }
 }

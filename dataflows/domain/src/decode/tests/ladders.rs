@@ -169,3 +169,40 @@ fn accounts_ladder() {
         r#"{"account":"홍길동","effective_from_ms":946684800000,"currency":"KWD","partner":"총판 7","tier":"gold"}"#
     );
 }
+
+#[test]
+fn commands_ladder() {
+    let digest = "0123456789abcdef".repeat(4);
+    let start = format!(
+        r#"{{"command_id":"","kind":"undo","target":7,"actor":"","reason":null,"at_ms":1767225600,"record":[]}}"#
+    );
+    let line = ladder(
+        Commands,
+        (&start, Malformed),
+        &[
+            (r#""command_id":"""#, r#""command_id":"c-1""#, Some(Malformed)),
+            (r#""target":7"#, r#""target":"all""#, Some(Malformed)),
+            (r#""actor":"""#, r#""actor":"김 과장""#, Some(Malformed)),
+            ("null", r#""앞뒤가 맞지 않음""#, Some(Malformed)),
+            ("1767225600,", "1767225600000,", Some(Malformed)),
+            ("[]", "null", Some(UnknownKind)),
+            ("undo", "amend", Some(Malformed)),
+            ("all", &digest, Some(Malformed)),
+            (r#""record":null"#, r#""record":{ "a b" : "\" ", "n" : [1.0, {}] }"#, None),
+            ("amend", "hold", Some(Malformed)),
+            (&digest, "wallet:w1", Some(Malformed)),
+            ("wallet:w1", "wager:w1", None),
+            (r#"{ "a b" : "\" ", "n" : [1.0, {}] }"#, r#"null,"bet":1"#, Some(UnsupportedField)),
+            (r#","bet":1"#, "", None),
+            ("hold", "discard", Some(Malformed)),
+            ("wager:w1", &digest.to_uppercase(), None),
+            (r#""record":null"#, r#""record":{ "a b" : "\" ", "n" : [1.0, {}] }"#, None),
+        ],
+    );
+    assert_eq!(
+        content(Commands, &line),
+        format!(
+            r#"{{"command_id":"c-1","kind":"discard","target":"{digest}","actor":"김 과장","reason":"앞뒤가 맞지 않음","at_ms":1767225600000,"record":{{"a b":"\" ","n":[1.0,{{}}]}}}}"#
+        )
+    );
+}
