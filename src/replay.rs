@@ -403,6 +403,7 @@ fn summarise(counted: &Counted, counts: &Counts) -> Summary {
         open: count(counts.open),
         cancelled: count(counts.cancelled),
         tombstones: count(counts.tombstones),
+        decisions: count(counts.decisions),
         imbalance: counts
             .imbalance
             .iter()

@@ -49,6 +49,8 @@ pub struct Summary {
     pub other_fault: u64,
     /// Records that the provider of a replay sent again.
     pub recollected: u64,
+    /// Commands that apply.
+    pub decisions: u64,
     /// Credits less debits per currency, as exact text: always `"0"`.
     pub imbalance: BTreeMap<String, String>,
     /// Fields that are not known, by name, with how often they were there.
@@ -136,6 +138,7 @@ impl Summary {
         rows.count(rows.say(Key::RowOpen), self.open);
         rows.count(rows.say(Key::RowCancelled), self.cancelled);
         rows.count_if(Key::RowTombstones, self.tombstones);
+        rows.count_if(Key::RowDecisions, self.decisions);
         for (currency, imbalance) in &self.imbalance {
             let verdict = if imbalance == "0" { Key::Balanced } else { Key::NotBalanced };
             let name = Phrase::new(Key::RowImbalance).with("currency", currency).say(rows.lang);
@@ -273,6 +276,7 @@ mod tests {
             open: 4_600,
             cancelled: 67,
             tombstones: 1,
+            decisions: 2,
             imbalance: [("KRW".to_owned(), "0".to_owned()), ("EUR".to_owned(), "-0.01".to_owned())].into(),
             unknown_fields: counts(&[("a\x1b[2J", 1), ("b", 2), ("c", 3), ("d", 4), ("e", 5), ("f", 6)]),
             blank_lines: 2,

@@ -217,6 +217,7 @@ texts! {
     RowOpen: "wagers open", "미결 베팅";
     RowCancelled: "wagers cancelled", "취소된 베팅";
     RowTombstones: "cancels waiting for their wager", "베팅을 기다리는 취소";
+    RowDecisions: "commands that apply", "적용된 명령";
     RowImbalance: "debits less credits, {currency}", "차대 차액, {currency}";
     Balanced: "balanced", "일치";
     NotBalanced: "NOT BALANCED", "불일치";
@@ -248,6 +249,8 @@ texts! {
     CauseSettleAfterCancel: "the wager was cancelled already", "이미 취소된 베팅의 정산";
     CauseConflictingDuplicate: "the same id with different content", "같은 id의 다른 내용";
     CauseOutcomeMissing: "no outcome though one is due; stays booked", "기한이 지난 결과 없음 (장부에는 유지)";
+    CauseUnknownTarget: "the command's target is not there", "명령의 대상이 없음";
+    CauseTargetMismatch: "the amended record is not of its target's identity", "수정한 기록이 대상과 다른 건";
 
     // Kinds of anomalies.
     KindConflict: "one id, different contents", "같은 id의 상충하는 내용";
@@ -443,6 +446,8 @@ pub fn cause(name: &str) -> Option<Key> {
         "settle_after_cancel" => Key::CauseSettleAfterCancel,
         "conflicting_duplicate" => Key::CauseConflictingDuplicate,
         "outcome_missing" => Key::CauseOutcomeMissing,
+        "unknown_target" => Key::CauseUnknownTarget,
+        "target_mismatch" => Key::CauseTargetMismatch,
         _ => return None,
     })
 }

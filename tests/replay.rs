@@ -3,6 +3,8 @@
 //! Every test makes a folder of records ([`Feed`]), runs the real program on it and reads what stands in the output
 //! folder ([`Books`]). Nothing of the engine is called.
 
+#[path = "replay/commands.rs"]
+mod commands;
 #[path = "replay/contract.rs"]
 mod contract;
 #[path = "replay/feed.rs"]

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use gyre_domain::cause::Cause;
 use gyre_domain::currency::Currency;
-use gyre_domain::records::{Record, Topic, digest};
+use gyre_domain::records::{OutcomeKind, Record, Topic, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::Tick;
+use crate::keys::{JobKey, owner};
 use crate::ops::fold_by_key::Updates;
-use crate::packed::Packed;
+use crate::packed::{Packed, pack};
 
 /// Bytes of a packed record, about.
 const TEXT_BYTES: usize = 96;
@@ -36,6 +37,8 @@ pub enum Kind {
     Account,
     /// A failed record enters again: `account` is its fault.
     Lap,
+    /// What somebody decided.
+    Command,
 }
 
 /// The fixed part of a record: all that most records need to be worked.
@@ -72,6 +75,56 @@ pub struct Head {
 }
 
 impl Head {
+    /// The head of a record: all but where it lies.
+    pub fn of(record: &Record<'_>, keys: &JobKey) -> Self {
+        let origin = record.origin();
+        let (tenant, provider) = (&*origin.tenant, &*origin.provider);
+        let mut head = Head::blank(Kind::Wager);
+        match record {
+            Record::Wager(wager) => {
+                head.key = keys.of(&[tenant, provider, &wager.wager_id]);
+                head.account = keys.of(&[tenant, &wager.account, wager.currency.code()]);
+                head.game = keys.of(&[tenant, provider, &wager.game]);
+                (head.at_ms, head.amount) = (wager.at_ms, wager.stake);
+                head.currency = Some(wager.currency);
+            }
+            Record::Outcome(outcome) => {
+                head.key = keys.of(&[tenant, provider, &outcome.wager_id]);
+                head.at_ms = outcome.at_ms;
+                head.currency = outcome.currency;
+                head.kind = match outcome.kind {
+                    OutcomeKind::Settle => Kind::Settle,
+                    OutcomeKind::Cancel => Kind::Cancel,
+                    OutcomeKind::Unsettle => Kind::Unsettle,
+                };
+                if let (Some(payout), Some(currency)) = (outcome.payout, outcome.currency) {
+                    head.amount = payout.minor(currency.exponent()).unwrap_or_default();
+                }
+            }
+            Record::Payment(payment) => {
+                head.key = keys.of(&[tenant, provider, &payment.payment_id]);
+                head.account = keys.of(&[tenant, &payment.account, payment.currency.code()]);
+                (head.at_ms, head.amount) = (payment.at_ms, payment.amount);
+                (head.currency, head.kind) = (Some(payment.currency), Kind::Payment);
+            }
+            Record::Game(game) => {
+                let from = game.effective_from_ms.to_string();
+                head.key = keys.of(&["games", tenant, provider, &game.game, &from]);
+                head.kind = Kind::Game;
+            }
+            Record::Account(account) => {
+                let from = account.effective_from_ms.to_string();
+                head.key = keys.of(&["accounts", tenant, &account.account, &from]);
+                head.kind = Kind::Account;
+            }
+            Record::Command(command) => {
+                head.key = keys.of(&[tenant, provider, &command.command_id]);
+                (head.at_ms, head.kind) = (command.at_ms, Kind::Command);
+            }
+        }
+        head
+    }
+
     /// A head that says only what its record is.
     pub fn blank(kind: Kind) -> Self {
         Self {
@@ -196,6 +249,25 @@ impl Batch {
             && self.topic() == topic
             && self.heads.last().is_none_or(is_kind)
             && self.unsound.last().is_none_or(is_again)
+    }
+
+    /// A batch of one record that comes (`diff` 1) or goes (−1) at `tick`; `raw` is how it was received.
+    pub fn of_one(
+        record: &Record<'_>,
+        position: u64,
+        raw: &[u8],
+        (tick, admitted): (Tick, Tick),
+        diff: i8,
+        (keys, workers): (&JobKey, usize),
+    ) -> Self {
+        let mut head = Head::of(record, keys);
+        let worker = owner(head.key, workers) as u32;
+        let mut batch = Self::empty(worker, record.topic(), Arc::new(raw.to_vec()), 1);
+        pack(record, position, &mut batch.bytes);
+        (head.length, head.raw) = (batch.bytes.len() as u32, (0, raw.len() as u32));
+        (head.admitted, head.diff, batch.coarse) = (admitted, diff, Some(tick));
+        batch.heads.push(head);
+        batch
     }
 
     /// What the records are about.
@@ -332,14 +404,7 @@ impl Batch {
     /// The reject of a sound record that is not admitted.
     pub(crate) fn refused(&self, at: usize, cause: Cause) -> Unsound {
         let (head, packed) = (&self.heads[at], self.packed(at));
-        let record = match head.kind {
-            Kind::Wager => Record::Wager(packed.wager()),
-            Kind::Settle | Kind::Cancel | Kind::Unsettle => Record::Outcome(packed.outcome()),
-            Kind::Payment => Record::Payment(packed.payment()),
-            Kind::Game => Record::Game(packed.game()),
-            Kind::Account => Record::Account(packed.account()),
-            Kind::Lap => unreachable!("laps are not lines"),
-        };
+        let record = packed.record(self.topic());
         let mut content = Vec::new();
         record.canonical(&mut content);
         Unsound {

@@ -9,14 +9,15 @@
 use std::sync::Arc;
 
 use gyre_domain::cause::Cause;
+use gyre_domain::commands::Command;
 use gyre_domain::currency::Currencies;
 use gyre_domain::decode::{Fault, UnknownFields, decode};
-use gyre_domain::records::{OutcomeKind, Record, Topic};
+use gyre_domain::records::{Record, Topic};
 
 use crate::Tick;
-use crate::batch::{Batch, Head, Kind, Unsound};
+use crate::batch::{Batch, Head, Unsound};
 use crate::keys::{JobKey, owner};
-use crate::packed::pack;
+use crate::packed::{pack, pack_amended};
 
 pub mod admission;
 
@@ -109,58 +110,24 @@ impl Decoder {
     }
 
     fn keep(&self, record: &Record<'_>, place: Place, batches: &mut [Batch]) {
-        let mut head = self.head(record);
+        let mut head = Head::of(record, &self.keys);
         let batch = &mut batches[owner(head.key, self.workers)];
         head.start = batch.bytes.len() as u32;
         pack(record, place.position, &mut batch.bytes);
+        if let Record::Command(Command { record: Some(amended), .. }) = record {
+            self.pack_amended(amended, &mut batch.bytes);
+        }
         head.length = batch.bytes.len() as u32 - head.start;
         (head.raw, head.line) = (place.raw, place.line);
         batch.heads.push(head);
     }
 
-    fn head(&self, record: &Record<'_>) -> Head {
-        let origin = record.origin();
-        let (tenant, provider) = (&*origin.tenant, &*origin.provider);
-        let mut head = Head::blank(Kind::Wager);
-        match record {
-            Record::Wager(wager) => {
-                head.key = self.keys.of(&[tenant, provider, &wager.wager_id]);
-                head.account = self.keys.of(&[tenant, &wager.account, wager.currency.code()]);
-                head.game = self.keys.of(&[tenant, provider, &wager.game]);
-                (head.at_ms, head.amount) = (wager.at_ms, wager.stake);
-                head.currency = Some(wager.currency);
-            }
-            Record::Outcome(outcome) => {
-                head.key = self.keys.of(&[tenant, provider, &outcome.wager_id]);
-                head.at_ms = outcome.at_ms;
-                head.currency = outcome.currency;
-                head.kind = match outcome.kind {
-                    OutcomeKind::Settle => Kind::Settle,
-                    OutcomeKind::Cancel => Kind::Cancel,
-                    OutcomeKind::Unsettle => Kind::Unsettle,
-                };
-                if let (Some(payout), Some(currency)) = (outcome.payout, outcome.currency) {
-                    head.amount = payout.minor(currency.exponent()).unwrap_or_default();
-                }
-            }
-            Record::Payment(payment) => {
-                head.key = self.keys.of(&[tenant, provider, &payment.payment_id]);
-                head.account = self.keys.of(&[tenant, &payment.account, payment.currency.code()]);
-                (head.at_ms, head.amount) = (payment.at_ms, payment.amount);
-                (head.currency, head.kind) = (Some(payment.currency), Kind::Payment);
-            }
-            Record::Game(game) => {
-                let from = game.effective_from_ms.to_string();
-                head.key = self.keys.of(&["games", tenant, provider, &game.game, &from]);
-                head.kind = Kind::Game;
-            }
-            Record::Account(account) => {
-                let from = account.effective_from_ms.to_string();
-                head.key = self.keys.of(&["accounts", tenant, &account.account, &from]);
-                head.kind = Kind::Account;
-            }
-        }
-        head
+    /// Which record a command's is depends on its target's topic: it is read as all of them.
+    fn pack_amended(&self, amended: &str, out: &mut Vec<u8>) {
+        let mut unknown = UnknownFields::default();
+        pack_amended(out, |topic| {
+            decode(topic, amended.as_bytes(), &self.currencies, &mut unknown).map_err(|fault| fault.cause)
+        });
     }
 
     fn set_aside(&self, topic: Topic, fault: Fault, place: Place, raw: &[u8], batches: &mut [Batch]) {

@@ -9,6 +9,7 @@ use gyre_domain::rules::Thresholds;
 use gyre_domain::time::GamingDays;
 use timely::dataflow::operators::core::Concatenate;
 use timely::dataflow::operators::core::feedback::Handle;
+use timely::dataflow::operators::generic::operator::empty;
 use timely::dataflow::operators::{ConnectLoop, Enter, Feedback, Leave};
 use timely::dataflow::{Scope, StreamVec};
 
@@ -22,8 +23,8 @@ use crate::recollect::Laps;
 use crate::recollect::provider::Provider;
 use crate::rows::Wanted;
 use crate::rows::records::Places;
-use crate::seams::Reading;
-use crate::{Stage, Tick, aggregates, anomalies, ledger, matching, outputs, recollect, validate};
+use crate::seams::{Ground, Reading};
+use crate::{Stage, Tick, aggregates, anomalies, ledger, matching, outputs, recollect, settle, validate};
 
 /// What the stages go by.
 #[derive(Clone)]
@@ -116,11 +117,14 @@ pub fn build_beside<'s>(
     let (again, batches) = open_loop(scope, batches, settings);
     let accounts = Rc::new(RefCell::new(Names::default()));
 
+    // No rule holds payouts yet.
+    let grounds: StreamVec<'s, Tick, Ground> = empty(scope);
     let sound = scope.region_named(Stage::Validate.name(), |region| {
-        validate::build(batches.enter(region), settings).leave(scope)
+        validate::build(batches.enter(region), grounds.enter(region), settings).leave(scope)
     });
     let matched = scope.region_named(Stage::Matching.name(), |region| {
-        matching::build(sound.records.enter(region), settings).leave(scope)
+        matching::build(sound.records.enter(region), sound.decided.clone().enter(region), settings)
+            .leave(scope)
     });
     let ledger = scope.region_named(Stage::Ledger.name(), |region| {
         ledger::build(matched.ledger.enter(region), &accounts, settings).leave(scope)
@@ -146,6 +150,10 @@ pub fn build_beside<'s>(
             anomalies::Inputs { events: ledger.events.enter(region), wins: ledger.wins.enter(region) };
         anomalies::build(inputs, &accounts, settings).leave(scope)
     });
+    let decisions = scope.region_named(Stage::Settle.name(), |region| {
+        let seen = [sound.seen.enter(region), matched.seen.enter(region)];
+        settle::build(sound.decided.enter(region), region.concatenate(seen), settings).leave(scope)
+    });
     let faults = scope.concatenate([sound.faults, matched.faults]);
     let recollected = settings.laps.as_ref().map(|laps| {
         scope.region_named(Stage::Recollect.name(), |region| {
@@ -155,7 +163,7 @@ pub fn build_beside<'s>(
     let linked = scope.region_named(Stage::Anomalies.name(), |region| {
         links::build(matched.links.enter(region), settings).leave(scope)
     });
-    let mut told = vec![sound.told, matched.told, ledger.told, rtp, found, linked];
+    let mut told = vec![sound.told, matched.told, ledger.told, rtp, found, linked, decisions];
     if let (Some(recollected), Some(again)) = (recollected, again) {
         recollected.entering.connect_loop(again);
         told.push(recollected.told);

@@ -72,7 +72,14 @@ pub fn build<'s>(
             let addresses = addresses.borrow();
             let numbers = addresses.of(batch.teller);
             for (account, minor, legs, tick) in batch.sums {
-                parts.first.push(Addend::System(numbers[account as usize], Balance { minor, legs }, tick));
+                let account = wallet(numbers[account as usize], false);
+                parts.first.push(Addend::Sum(account, Balance { minor, legs }, tick));
+            }
+            for (account, minor, legs, tick) in batch.held {
+                let account = numbers[account as usize];
+                let (out, into) = (Balance { minor: -minor, legs: -legs }, Balance { minor, legs });
+                parts.first.push(Addend::Sum(wallet(account, false), out, tick));
+                parts.first.push(Addend::Sum(wallet(account, true), into, tick));
             }
             for mut changes in batch.changes {
                 for change in changes.events_mut() {
@@ -131,20 +138,25 @@ impl Addresses {
     }
 }
 
+/// The number of an account's wallet: what is held for the player is a wallet of its own.
+fn wallet(account: u32, is_held: bool) -> u32 {
+    account << 1 | u32::from(is_held)
+}
+
 /// What is added to balances.
 #[derive(Clone)]
 enum Addend {
     /// Events of players' accounts.
     Players(Rc<Changes>),
-    /// A system account's part in a tick.
-    System(u32, Balance, Tick),
+    /// A system account's part in a tick, or what moves between a player's wallets.
+    Sum(u32, Balance, Tick),
 }
 
 impl Addends<u32, Balance> for Addend {
     fn tick(&self) -> Tick {
         match self {
             Addend::Players(changes) => changes.tick,
-            Addend::System(.., tick) => *tick,
+            Addend::Sum(.., tick) => *tick,
         }
     }
 
@@ -154,10 +166,10 @@ impl Addends<u32, Balance> for Addend {
                 for change in changes.events().iter().filter(|change| change.legs != 0) {
                     let minor = i128::from(change.event.amount) * i128::from(change.diff);
                     let legs = i64::from(change.legs) * i64::from(change.diff);
-                    add(&change.account, &Balance { minor, legs });
+                    add(&wallet(change.account, false), &Balance { minor, legs });
                 }
             }
-            Addend::System(account, balance, _) => add(account, balance),
+            Addend::Sum(wallet, balance, _) => add(wallet, balance),
         }
     }
 }
@@ -177,8 +189,9 @@ impl Sum for Balance {
         self.legs += addend.legs;
     }
 
+    /// Where nobody reads changes, what moves between wallets is told apart from the events that move it.
     fn is_void(&self) -> bool {
-        self.legs == 0
+        self.legs == 0 && self.minor == 0
     }
 }
 
@@ -188,14 +201,14 @@ struct Balances {
 }
 
 impl Balances {
-    fn push_row(&self, out: &mut Vec<u8>, account: u32, balance: &Balance) {
+    fn push_row(&self, out: &mut Vec<u8>, wallet: u32, balance: &Balance) {
         let names = self.names.borrow();
-        let (tenant, account, currency) = names.account(account);
+        let (tenant, account, currency) = names.account(wallet >> 1);
         Object::open(out)
             .text("tenant", tenant)
             .text("account", account)
             .text("currency", currency.code())
-            .text("wallet", "cash")
+            .text("wallet", if wallet & 1 == 0 { "cash" } else { "held" })
             .money("balance", balance.minor, currency)
             .close();
     }
@@ -208,7 +221,7 @@ impl Teller for Balances {
 
     fn tell(
         &mut self,
-        account: &u32,
+        wallet: &u32,
         before: Option<&Balance>,
         after: Option<&Balance>,
         tick: Tick,
@@ -221,13 +234,13 @@ impl Teller for Balances {
         }
         for (balance, diff) in [(before, -1), (after, 1)] {
             if let Some(balance) = balance {
-                out.changes.push(Output::Balances, tick, diff, |text| self.push_row(text, *account, balance));
+                out.changes.push(Output::Balances, tick, diff, |text| self.push_row(text, *wallet, balance));
             }
         }
     }
 
     /// Accounts stay.
-    fn may_leave(&self, _account: &u32, _balance: &Balance, _now: Tick) -> bool {
+    fn may_leave(&self, _wallet: &u32, _balance: &Balance, _now: Tick) -> bool {
         false
     }
 
@@ -237,17 +250,18 @@ impl Teller for Balances {
 
     fn rest(&mut self, mut balances: Vec<(u32, Balance)>, at_end: bool, out: &mut Reading) {
         let names = self.names.borrow();
-        balances.sort_unstable_by(|a, b| names.account_order(a.0).cmp(&names.account_order(b.0)));
+        let order = |wallet: u32| (names.account_order(wallet >> 1), wallet & 1);
+        balances.sort_unstable_by(|a, b| order(a.0).cmp(&order(b.0)));
         drop(names);
         let mut imbalance: Vec<(Currency, i128)> = Vec::new();
-        for (account, balance) in &balances {
-            let currency = self.names.borrow().account(*account).2;
+        for (wallet, balance) in &balances {
+            let currency = self.names.borrow().account(*wallet >> 1).2;
             match imbalance.iter_mut().find(|entry| entry.0 == currency) {
                 Some(entry) => entry.1 += balance.minor,
                 None => imbalance.push((currency, balance.minor)),
             }
             let rest = if at_end { &mut out.rest.sorted } else { &mut out.rest.loose };
-            rest.push(Output::Balances, 0, 1, |text| self.push_row(text, *account, balance));
+            rest.push(Output::Balances, 0, 1, |text| self.push_row(text, *wallet, balance));
         }
         out.counts.imbalance = imbalance;
     }

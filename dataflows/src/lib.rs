@@ -6,6 +6,7 @@
 //! lines ─▶ decode ─▶ validate ─▶ matching ─▶ ledger ─▶ balances ──────────────────────┐   │
 //!                       │           │   │       └──────────┐                          │   │
 //!                       │           │   └─▶ aggregates (RTP)───▶ anomalies ───────────┤   │
+//!                       ├───────────┴─ what commands are about ─────▶ settle ─────────┤   │
 //!                       ▼           ▼                                                 ▼   │
 //!                    rejects ────rejects, wager_states ──────────────────────────▶ outputs│
 //!                       └───────────┴──▶ recollect ─▶ requests, quarantine ───────────▲   │
@@ -27,11 +28,14 @@ pub mod aggregates;
 
 pub mod anomalies;
 
+pub mod settle;
+
 pub mod recollect;
 
 pub mod outputs;
 
 pub mod batch;
+pub mod directives;
 pub mod faults;
 pub mod graph;
 pub mod keys;
@@ -59,6 +63,8 @@ pub enum Stage {
     Aggregates,
     /// What looks wrong is found.
     Anomalies,
+    /// What commands did to records and money.
+    Settle,
     /// Failed records enter again, or are quarantined.
     Recollect,
     /// What is told reaches the reader.
@@ -67,13 +73,14 @@ pub enum Stage {
 
 impl Stage {
     /// All stages.
-    pub const ALL: [Stage; 8] = [
+    pub const ALL: [Stage; 9] = [
         Stage::Decode,
         Stage::Validate,
         Stage::Matching,
         Stage::Ledger,
         Stage::Aggregates,
         Stage::Anomalies,
+        Stage::Settle,
         Stage::Recollect,
         Stage::Outputs,
     ];
@@ -87,6 +94,7 @@ impl Stage {
             Stage::Ledger => "ledger",
             Stage::Aggregates => "aggregates",
             Stage::Anomalies => "anomalies",
+            Stage::Settle => "settle",
             Stage::Recollect => "recollect",
             Stage::Outputs => "outputs",
         }

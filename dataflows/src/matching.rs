@@ -5,7 +5,7 @@
 //! outcomes ─┴▶ fold by wager ────────┼──▶ plays ──▶ aggregates
 //! payments ──▶ fold by payment ──────┼──▶ rows: wager_states, rejects, anomalies of records
 //! games ────┐        ▲               └──▶ counts
-//! accounts ─┴▶ fold by row ──▶ standing reference rows, on every worker
+//! accounts ─┴▶ fold by row ──▶ standing reference rows, on every worker, beside what was decided
 //! ```
 //! At every tick, what is told of a key is [`gyre_domain::lifecycle::judge`] over all its admitted records and the
 //! standing reference rows; a key without records tells nothing. What is *not* here: balances and RTP, which are sums
@@ -13,21 +13,23 @@
 
 use gyre_domain::records::Topic;
 use timely::dataflow::operators::Leave;
-use timely::dataflow::operators::core::{Concatenate, OkErr};
-use timely::dataflow::operators::generic::operator::empty;
+use timely::dataflow::operators::core::{Concatenate, Map, OkErr};
 use timely::dataflow::operators::vec::Broadcast;
 use timely::dataflow::{Scope, StreamVec};
 
 use crate::Tick;
 use crate::batch::Batch;
+use crate::directives::Decided;
 use crate::faults::FaultBatch;
 use crate::graph::Settings;
 use crate::ops::fan_out::fan_out;
 use crate::ops::fold_by_key::fold_by_key;
-use crate::seams::{LedgerBatch, LinkStreams, Links, PlaysBatch, Reading};
+use crate::seams::{LedgerBatch, LinkStreams, Links, PlaysBatch, Reading, Seen};
+use commanded::Beside;
 use told::Outbox;
 
 pub mod booking;
+pub mod commanded;
 pub mod directory;
 pub mod findings;
 pub mod judged;
@@ -49,6 +51,8 @@ pub struct Outputs<'s> {
     pub plays: StreamVec<'s, Tick, PlaysBatch>,
     /// Who used what, and who bet in which round.
     pub links: LinkStreams<'s>,
+    /// What is seen of targets of commands.
+    pub seen: StreamVec<'s, Tick, Seen>,
     /// Rows and counts.
     pub told: StreamVec<'s, Tick, Reading>,
     /// What became of failed records.
@@ -62,14 +66,21 @@ impl Outputs<'_> {
             ledger: self.ledger.leave(scope),
             plays: self.plays.leave(scope),
             links: self.links.leave(scope),
+            seen: self.seen.leave(scope),
             told: self.told.leave(scope),
             faults: self.faults.leave(scope),
         }
     }
 }
 
-/// Builds the stage.
-pub fn build<'s>(records: StreamVec<'s, Tick, Batch>, settings: &Settings) -> Outputs<'s> {
+type Besides<'s> = StreamVec<'s, Tick, (Beside, Tick, isize)>;
+
+/// Builds the stage. `decided` is on every worker.
+pub fn build<'s>(
+    records: StreamVec<'s, Tick, Batch>,
+    decided: StreamVec<'s, Tick, (Decided, Tick, isize)>,
+    settings: &Settings,
+) -> Outputs<'s> {
     let scope = records.scope();
     let pace = settings.pace();
     // Each of the three folds, on each worker, tells under a number of its own.
@@ -82,39 +93,40 @@ pub fn build<'s>(records: StreamVec<'s, Tick, Batch>, settings: &Settings) -> Ou
             Topic::Payments => Ok(batch),
             _ => Err(batch),
         });
-    let rows = fold_by_key(
-        rows,
-        empty(scope),
-        "fold reference rows",
-        pace,
-        references::References::new(settings.clone(), teller),
-    );
-    let (standing, rows_told) = fan_out(rows, "hand out reference rows", |outbox: Outbox, parts| {
-        parts.first.extend(outbox.references);
-        parts.second.push((outbox.told, outbox.faults));
+    let references = references::References::new(settings.clone(), teller);
+    let rows = fold_by_key(rows, decided.clone(), "fold reference rows", pace, references);
+    let (standing, rows_told) = fan_out(rows, "hand out reference rows", |mut outbox: Outbox, parts| {
+        parts.first.append(&mut outbox.references);
+        parts.second.push(outbox);
     });
-    let standing = standing.broadcast();
+    let standing: Besides<'s> =
+        standing.broadcast().map(|(row, tick, diff)| (Beside::Reference(row), tick, diff));
+    let decided: Besides<'s> = decided.map(|(decided, tick, diff)| (Beside::Decided(decided), tick, diff));
+    let beside = scope.concatenate([standing, decided]);
     let wagers_fold = wagers::Wagers::new(settings.clone(), teller + 1);
     let payments_fold = payments::Payments::new(settings.clone(), teller + 2);
-    let wagers = fold_by_key(wagers, standing.clone(), "fold wagers", pace, wagers_fold);
-    let payments = fold_by_key(payments, standing, "fold payments", pace, payments_fold);
-    let both = scope.concatenate([wagers, payments]);
-    let (figures, told) = fan_out(both, "hand out what is told", |mut outbox: Outbox, parts| {
+    let wagers = fold_by_key(wagers, beside.clone(), "fold wagers", pace, wagers_fold);
+    let payments = fold_by_key(payments, beside, "fold payments", pace, payments_fold);
+    let all = scope.concatenate([rows_told, wagers, payments]);
+    let (figures, told) = fan_out(all, "hand out what is told", |mut outbox: Outbox, parts| {
         parts.second.push((std::mem::take(&mut outbox.told), std::mem::take(&mut outbox.faults)));
         parts.first.push(outbox);
     });
-    let of_records = scope.concatenate([told, rows_told]);
     let (told, faults) =
-        fan_out(of_records, "hand out faults", |(told, faults): (Reading, Vec<FaultBatch>), parts| {
+        fan_out(told, "hand out faults", |(told, faults): (Reading, Vec<FaultBatch>), parts| {
             parts.first.push(told);
             parts.second.extend(faults);
         });
+    let (figures, seen) = fan_out(figures, "hand out what is seen", |mut outbox: Outbox, parts| {
+        parts.second.append(&mut outbox.seen);
+        parts.first.push(outbox);
+    });
     let (figures, links) = links(figures);
     let (ledger, plays) = fan_out(figures, "hand out events and plays", |outbox: Outbox, parts| {
         parts.first.extend(outbox.ledger.into_iter().filter(|batch| !batch.is_empty()));
         parts.second.extend(outbox.plays.into_iter().filter(|batch| !batch.is_empty()));
     });
-    Outputs { ledger, plays, links, told, faults }
+    Outputs { ledger, plays, links, seen, told, faults }
 }
 
 /// Hands out who used what, and the bets of rounds.

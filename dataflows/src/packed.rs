@@ -9,10 +9,12 @@
 
 use std::borrow::Cow;
 
+use gyre_domain::cause::Cause;
+use gyre_domain::commands::{Command, CommandKind};
 use gyre_domain::currency::Currency;
 use gyre_domain::money::Quantity;
 use gyre_domain::records::{
-    Account, Game, Origin, Outcome, OutcomeKind, Payment, PaymentKind, Record, Text, Wager,
+    Account, Game, Origin, Outcome, OutcomeKind, Payment, PaymentKind, Record, Text, Topic, Wager,
 };
 
 mod kept;
@@ -61,6 +63,7 @@ pub fn pack(record: &Record<'_>, position: u64, out: &mut Vec<u8>) {
         Record::Payment(payment) => writer.payment(payment),
         Record::Game(game) => writer.game(game),
         Record::Account(account) => writer.account(account),
+        Record::Command(command) => writer.command(command),
     };
     if let Some(claim) = claim {
         writer.flags |= CLAIM;
@@ -200,6 +203,23 @@ impl Writer<'_> {
         None
     }
 
+    fn long(&mut self, text: &str) {
+        self.out.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        self.out.extend_from_slice(text.as_bytes());
+    }
+
+    fn command(&mut self, command: &Command<'_>) -> Option<Quantity> {
+        self.flags |= (command.kind as u16) << KIND_SHIFT;
+        self.origin(&command.origin);
+        self.text(&command.command_id);
+        self.number(command.at_ms);
+        self.long(&command.target);
+        self.text(&command.actor);
+        self.long(&command.reason);
+        self.long(command.record.as_deref().unwrap_or(""));
+        None
+    }
+
     fn account(&mut self, account: &Account<'_>) -> Option<Quantity> {
         self.origin(&account.origin);
         self.text(&account.account);
@@ -210,6 +230,29 @@ impl Writer<'_> {
         None
     }
 }
+
+/// Writes behind a command what its record is as a record of each topic, in their order: packed, or the check that it
+/// fails.
+pub fn pack_amended<'r>(out: &mut Vec<u8>, mut read: impl FnMut(Topic) -> Result<Record<'r>, Cause>) {
+    for topic in AMENDABLE {
+        match read(topic) {
+            Ok(record) => {
+                let start = out.len();
+                out.extend_from_slice(&[SOUND, 0, 0, 0, 0]);
+                pack(&record, 0, out);
+                let length = (out.len() - start - 5) as u32;
+                out[start + 1..start + 5].copy_from_slice(&length.to_le_bytes());
+            }
+            Err(cause) => out.extend_from_slice(&[cause as u8, 0, 0, 0, 0]),
+        }
+    }
+}
+
+/// The topics whose records commands amend.
+const AMENDABLE: [Topic; 5] =
+    [Topic::Wagers, Topic::Outcomes, Topic::Payments, Topic::Games, Topic::Accounts];
+/// Where no check is failed.
+const SOUND: u8 = u8::MAX;
 
 /// A record as bytes.
 #[derive(Clone, Copy)]
@@ -365,6 +408,56 @@ impl<'a> Packed<'a> {
         }
     }
 
+    fn command_and_rest(self) -> (Command<'a>, Reader<'a>) {
+        let mut reader = Reader(&self.0[HEADER..]);
+        let command = Command {
+            origin: self.origin(&mut reader, true),
+            command_id: reader.text(),
+            kind: CommandKind::ALL[usize::from(self.kind()) % CommandKind::ALL.len()],
+            at_ms: reader.number(),
+            target: reader.long(),
+            actor: reader.text(),
+            reason: reader.long(),
+            record: Some(reader.long()).filter(|record| !record.is_empty()),
+        };
+        (command, reader)
+    }
+
+    /// The command that was packed.
+    pub fn command(self) -> Command<'a> {
+        self.command_and_rest().0
+    }
+
+    /// What a command's record is as a record of a topic, at position 0; or the check that it fails.
+    pub fn amended(self, topic: Topic) -> Result<Packed<'a>, Cause> {
+        let mut rest = self.command_and_rest().1.0;
+        let mut read = Err(Cause::Malformed);
+        for of in AMENDABLE {
+            let Some((&cause, after)) = rest.split_first() else { return read };
+            let (length, after) = after.split_at(4);
+            let length = u32::from_le_bytes([length[0], length[1], length[2], length[3]]) as usize;
+            let (packed, after) = after.split_at(length);
+            if of == topic {
+                let failed = Cause::ALL.get(usize::from(cause)).copied();
+                read = failed.map_or(Ok(Packed(packed)), Err);
+            }
+            rest = after;
+        }
+        read
+    }
+
+    /// The record of a topic that was packed.
+    pub fn record(self, topic: Topic) -> Record<'a> {
+        match topic {
+            Topic::Wagers => Record::Wager(self.wager()),
+            Topic::Outcomes => Record::Outcome(self.outcome()),
+            Topic::Payments => Record::Payment(self.payment()),
+            Topic::Games => Record::Game(self.game()),
+            Topic::Accounts => Record::Account(self.account()),
+            Topic::Commands => Record::Command(self.command()),
+        }
+    }
+
     /// The texts at the head of every record's content: tenant, provider and what follows, as raw bytes.
     /// For a wager: tenant, provider, wager, account, game. Default texts are `"-"`.
     pub fn leading_texts<const N: usize>(self) -> [&'a [u8]; N] {
@@ -409,6 +502,14 @@ impl<'a> Reader<'a> {
         for _ in 0..texts {
             self.bytes();
         }
+    }
+
+    fn long(&mut self) -> Text<'a> {
+        let (length, rest) = self.0.split_at(4);
+        let length = u32::from_le_bytes([length[0], length[1], length[2], length[3]]) as usize;
+        let (text, rest) = rest.split_at(length);
+        self.0 = rest;
+        String::from_utf8_lossy(text)
     }
 
     fn text(&mut self) -> Text<'a> {

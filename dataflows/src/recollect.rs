@@ -394,8 +394,13 @@ impl Fold for Recollection {
 
     fn forget(&mut self, _key: u128, _failing: &mut Failing, _now: Tick, _out: &mut Round) {}
 
-    fn touches(&self, _side: &[((), isize)], _failing: &Failing) -> bool {
-        false
+    fn reach(
+        &self,
+        _side: &[((), isize)],
+        _slab: &Slab<Failing>,
+        _find: &dyn Fn(u128) -> Option<u32>,
+    ) -> Vec<u32> {
+        Vec::new()
     }
 
     fn take_side(&mut self, _side: &[((), isize)]) {}

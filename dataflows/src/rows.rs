@@ -31,11 +31,13 @@ pub enum Output {
     Anomalies,
     /// Every leg of every entry; on request.
     Postings,
+    /// What commands did.
+    Decisions,
 }
 
 impl Output {
     /// All outputs, in the order of the contract.
-    pub const ALL: [Output; 8] = [
+    pub const ALL: [Output; 9] = [
         Output::Balances,
         Output::Rtp,
         Output::WagerStates,
@@ -44,6 +46,7 @@ impl Output {
         Output::Quarantine,
         Output::Anomalies,
         Output::Postings,
+        Output::Decisions,
     ];
 
     /// The name of file, topic and table.
@@ -57,6 +60,7 @@ impl Output {
             Output::Recollect => "recollect",
             Output::Quarantine => "quarantine",
             Output::Postings => "postings",
+            Output::Decisions => "decisions",
         }
     }
 }

@@ -12,6 +12,8 @@ use timely::dataflow::operators::{Enter, Leave};
 use timely::dataflow::{Scope, StreamVec};
 
 use crate::Tick;
+use crate::directives::{Sight, Target};
+use crate::keys::JobKey;
 use crate::ops::timeline_by_key::Changes;
 use crate::rows::{AnomalyKind, AtRest, Rows};
 
@@ -61,13 +63,15 @@ pub struct LedgerBatch {
     pub sums: Vec<(u32, i128, i64, Tick)>,
     /// Changes of what players won: account, sums, tick.
     pub wins: Vec<(u32, Wins, Tick)>,
+    /// What moves from players' cash to what is held for them: account, minor units, legs, tick.
+    pub held: Vec<(u32, i128, i64, Tick)>,
 }
 
 impl LedgerBatch {
     /// Whether nothing is told.
     pub fn is_empty(&self) -> bool {
-        let Self { names, changes, sums, wins, .. } = self;
-        names.is_empty() && changes.is_empty() && sums.is_empty() && wins.is_empty()
+        let Self { names, changes, sums, wins, held, .. } = self;
+        names.is_empty() && changes.is_empty() && sums.is_empty() && wins.is_empty() && held.is_empty()
     }
 }
 
@@ -75,6 +79,78 @@ impl PlaysBatch {
     /// Whether nothing is told.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty() && self.plays.is_empty()
+    }
+}
+
+/// Whose payouts can be held, each by its key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum HoldTarget {
+    /// Those of one wager.
+    Wager(u128),
+    /// All of a player's, in every currency.
+    Account(u128),
+    /// All of a game's.
+    Game(u128),
+}
+
+impl HoldTarget {
+    /// A provider's wager.
+    pub fn wager(keys: &JobKey, tenant: &str, provider: &str, wager_id: &str) -> Self {
+        Self::Wager(keys.of(&[tenant, provider, wager_id]))
+    }
+
+    /// A tenant's player.
+    pub fn account(keys: &JobKey, tenant: &str, account: &str) -> Self {
+        Self::Account(keys.of(&[tenant, account]))
+    }
+
+    /// A provider's game.
+    pub fn game(keys: &JobKey, tenant: &str, provider: &str, game: &str) -> Self {
+        Self::Game(keys.of(&[tenant, provider, game]))
+    }
+}
+
+/// A ground on which a rule holds payouts: it comes (`diff` 1), and leaves (−1) with what it was. What has a ground, or
+/// a command that holds it, is held.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Ground {
+    /// Whose payouts.
+    pub target: HoldTarget,
+    /// Since when.
+    pub tick: Tick,
+    /// 1 or −1.
+    pub diff: isize,
+}
+
+/// What is seen of a command's target, for whoever says what commands did.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Seen {
+    /// Of what.
+    pub target: Target,
+    /// What.
+    pub what: Sighting,
+    /// At which tick.
+    pub tick: Tick,
+}
+
+/// See [`Seen`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Sighting {
+    /// How it stands, coming (1) or going (−1).
+    Sight(Sight, i64),
+    /// When it came.
+    Since(Tick),
+}
+
+impl Seen {
+    /// A sight that comes (`diff` 1) or goes (−1).
+    pub fn sight(sight: Sight, tick: Tick, diff: i64) -> Self {
+        Self { target: sight.target, what: Sighting::Sight(sight, diff), tick }
+    }
+
+    /// A target is seen for the first time: it came at `since`, 0 where it was there before anybody asked.
+    pub fn new(target: Target, since: Tick, tick: Tick) -> Self {
+        Self { target, what: Sighting::Since(since), tick }
     }
 }
 
@@ -262,6 +338,8 @@ pub struct Counts {
     pub other_fault: i64,
     /// Records that a replay's provider sent again.
     pub recollected: i64,
+    /// Commands that apply.
+    pub decisions: i64,
     /// Σ balances by currency; zero, or the books are wrong.
     pub imbalance: Vec<(Currency, i128)>,
 }
@@ -291,6 +369,7 @@ impl Counts {
         self.settled += other.settled;
         self.cancelled += other.cancelled;
         self.tombstones += other.tombstones;
+        self.decisions += other.decisions;
         for (mine, theirs) in self.rejects.iter_mut().zip(other.rejects) {
             *mine += theirs;
         }

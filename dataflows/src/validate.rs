@@ -1,32 +1,47 @@
 //! Validate: records that fail a check on themselves stand as rejects; sound ones go where they are matched.
 //!
 //! ```text
-//! batches ──▶ set aside ──▶ sound records ──▶ matching
-//!                 └───────▶ unsound ──▶ fold by reject ──▶ rejects
+//! batches ──▶ set aside ──▶ sound records ─┬────────────────────────────────┬─▶ matching
+//!                 │                        └▶ fold by command ─▶ decided ─┬─┼─▶ matching, settle
+//!                 └───────▶ unsound ─────────────────────▶ fold by reject ◀┘ │
+//!                                                          │   └▶ amended ───┘
+//!                                                          └────▶ rejects
 //! ```
 //! The checks themselves are [`gyre_domain::decode`]'s and the admission's; here their verdicts stand. At every tick
-//! there is one reject for each record that failed, however many equal copies came, with the smallest position.
+//! there is one reject for each record that failed, however many equal copies came, with the smallest position; none
+//! where a command discards it, and another record in its place where a command amends it.
 
 use gyre_domain::cause::Cause;
+use gyre_domain::commands::Verdict;
 use gyre_domain::records::{Topic, hex};
 use timely::dataflow::operators::Leave;
+use timely::dataflow::operators::core::{Concatenate, Map, OkErr};
 use timely::dataflow::operators::generic::operator::empty;
+use timely::dataflow::operators::vec::Broadcast;
 use timely::dataflow::{Scope, StreamVec};
 
 use crate::Tick;
 use crate::batch::{Batch, Unsound, UnsoundBatch};
+use crate::directives::{Becomes, Decided, Directives, Order, Sight, Target, packed};
 use crate::faults::{FaultBatch, FaultTeller, Faults, Home, Named};
 use crate::graph::Settings;
 use crate::ops::fan_out::fan_out;
 use crate::ops::fold_by_key::{Fold, Slab, Turn, fold_by_key};
+use crate::packed::Packed;
 use crate::rows::Output;
 use crate::rows::records::{Aside, push_reject};
-use crate::seams::Reading;
+use crate::seams::{Ground, Reading, Seen};
+
+pub mod commands;
 
 /// What the stage gives.
 pub struct Outputs<'s> {
     /// Sound records.
     pub records: StreamVec<'s, Tick, Batch>,
+    /// Commands in force, on every worker.
+    pub decided: StreamVec<'s, Tick, (Decided, Tick, isize)>,
+    /// What is seen of their targets.
+    pub seen: StreamVec<'s, Tick, Seen>,
     /// Rejects.
     pub told: StreamVec<'s, Tick, Reading>,
     /// What became of failed records.
@@ -38,42 +53,70 @@ impl Outputs<'_> {
     pub fn leave(self, scope: Scope<'_, Tick>) -> Outputs<'_> {
         Outputs {
             records: self.records.leave(scope),
+            decided: self.decided.leave(scope),
+            seen: self.seen.leave(scope),
             told: self.told.leave(scope),
             faults: self.faults.leave(scope),
         }
     }
 }
 
-/// Builds the stage.
-pub fn build<'s>(batches: StreamVec<'s, Tick, Batch>, settings: &Settings) -> Outputs<'s> {
-    let (records, unsound) = fan_out(batches, "set unsound records aside", |mut batch: Batch, parts| {
+/// Builds the stage. `grounds` are those on which rules hold payouts, on whichever worker each is found.
+pub fn build<'s>(
+    batches: StreamVec<'s, Tick, Batch>,
+    grounds: StreamVec<'s, Tick, Ground>,
+    settings: &Settings,
+) -> Outputs<'s> {
+    let scope = batches.scope();
+    let pace = settings.pace();
+    let (sound, unsound) = fan_out(batches, "set unsound records aside", |mut batch: Batch, parts| {
         let unsound = batch.take_unsound();
         if !unsound.records.is_empty() {
             parts.second.push(unsound);
         }
         parts.first.push(batch);
     });
-    let nothing = empty(unsound.scope());
-    let rejects = Rejects { faults: settings.fault_teller(), settings: settings.clone() };
-    let kept = fold_by_key(unsound, nothing, "keep rejects of unsound records", settings.pace(), rejects);
-    let (told, faults) = fan_out(kept, "hand out rejects", |set_aside: SetAside, parts| {
-        parts.first.push(set_aside.told);
-        parts.second.extend(set_aside.faults);
+    let (records, given): (StreamVec<'s, Tick, Batch>, StreamVec<'s, Tick, Batch>) =
+        sound.ok_err(|batch: Batch| if batch.topic() == Topic::Commands { Err(batch) } else { Ok(batch) });
+    let commands = commands::Commands { settings: settings.clone() };
+    let commands = fold_by_key(given, empty(scope), "fold commands", pace, commands);
+    let (orders, commands_told) =
+        fan_out(commands, "hand out commands", |outbox: commands::Outbox, parts| {
+            parts.first.extend(outbox.decided);
+            parts.second.push(outbox.told);
+        });
+    let grounds = grounds.map(|ground| (Decided::Ground(ground.target), ground.tick, ground.diff));
+    let decided = scope.concatenate([orders, grounds]).broadcast();
+    let (faults, directives) = (settings.fault_teller(), Directives::default());
+    let rejects = Rejects { settings: settings.clone(), faults, directives };
+    let rejects = fold_by_key(unsound, decided.clone(), "keep rejects of unsound records", pace, rejects);
+    let (found, rejects_told) = fan_out(rejects, "hand out rejects", |mut outbox: Outbox, parts| {
+        parts.second.push(std::mem::take(&mut outbox.told));
+        parts.first.push(outbox);
     });
-    Outputs { records, told, faults }
-}
-
-/// What is told of unsound records.
-#[derive(Clone, Default)]
-struct SetAside {
-    told: Reading,
-    faults: Vec<FaultBatch>,
+    let (found, faults) =
+        fan_out(found, "hand out faults of unsound records", |mut outbox: Outbox, parts| {
+            parts.second.append(&mut outbox.faults);
+            parts.first.push(outbox);
+        });
+    let (amended, seen) = fan_out(found, "hand out amended records", |outbox: Outbox, parts| {
+        parts.first.extend(outbox.amended);
+        parts.second.extend(outbox.seen);
+    });
+    Outputs {
+        records: scope.concatenate([records, amended]),
+        decided,
+        seen,
+        told: scope.concatenate([commands_told, rejects_told]),
+        faults,
+    }
 }
 
 /// The fold of unsound records: one reject for all equal copies.
 struct Rejects {
     settings: Settings,
     faults: FaultTeller,
+    directives: Directives,
 }
 
 /// The copies of one reject.
@@ -104,6 +147,24 @@ fn home(key: u128, copies: &Copies) -> Home {
     Home { key, topic: copies.least.as_ref().map_or(0, |unsound| unsound.topic), is_unsound: true }
 }
 
+/// What is told of a reject.
+#[derive(Default)]
+struct Said {
+    row: Option<Box<Unsound>>,
+    /// The record that takes its place: packed, with its topic, bytes and tick.
+    amended: Option<(Topic, Vec<u8>, Vec<u8>, Tick)>,
+    sight: Option<Sight>,
+}
+
+/// What the fold tells.
+#[derive(Clone, Default)]
+struct Outbox {
+    told: Reading,
+    amended: Vec<Batch>,
+    seen: Vec<Seen>,
+    faults: Vec<FaultBatch>,
+}
+
 impl Rejects {
     fn row(unsound: &Unsound, settings: &Settings) -> impl FnOnce(&mut Vec<u8>) {
         move |out| {
@@ -121,28 +182,67 @@ impl Rejects {
         }
     }
 
-    /// An unsound record is a fault as long as it stands here.
+    /// An unsound record is a fault as long as it stands here; a command is not, for no provider is asked for it.
     fn fault(&self, unsound: Option<&Unsound>) -> Faults {
         let fault = |unsound: &Unsound| {
             let (topic, cause) = (usize::from(unsound.topic), usize::from(unsound.cause));
             self.faults.fault_of(Topic::ALL[topic], &unsound.tenant, &unsound.digest, Cause::ALL[cause])
         };
-        unsound.filter(|_| self.faults.is_on()).map(fault).into_iter().collect()
+        let may_lap = |unsound: &&Unsound| {
+            self.faults.is_on() && usize::from(unsound.topic) != Topic::Commands as usize
+        };
+        unsound.filter(may_lap).map(fault).into_iter().collect()
+    }
+
+    /// Whether commands speak of it: never of a command, which a higher revision mends.
+    fn is_target(&self, unsound: &Unsound) -> bool {
+        self.directives.speaks_of(&unsound.digest) && usize::from(unsound.topic) != Topic::Commands as usize
+    }
+
+    fn say(&self, copies: &Copies) -> Said {
+        let Some(unsound) = &copies.least else { return Said::default() };
+        if !self.is_target(unsound) {
+            return Said { row: Some(unsound.clone()), ..Said::default() };
+        }
+        let topic = Topic::ALL[usize::from(unsound.topic)];
+        let amended = |order| Order::amended_line(order, topic, &self.settings);
+        let (becomes, refused) = self.directives.fate(&unsound.digest, amended);
+        let came = Verdict::Rejected(Cause::ALL[usize::from(unsound.cause)]);
+        let sight = Some(Sight { target: Target::Record(unsound.digest), came, refused });
+        match becomes {
+            Becomes::AsItCame => Said { row: Some(unsound.clone()), amended: None, sight },
+            Becomes::Nothing => Said { row: None, amended: None, sight },
+            Becomes::Another(order, record) => {
+                let admitted = order.admitted.max(copies.admitted);
+                let packed = packed(&record, order.position());
+                Said { row: None, amended: Some((topic, packed, order.amended_raw(), admitted)), sight }
+            }
+        }
+    }
+
+    /// Sends the record that takes a line's place to where it is matched, or takes it back.
+    fn send(&self, amended: &(Topic, Vec<u8>, Vec<u8>, Tick), tick: Tick, diff: i8, out: &mut Outbox) {
+        let (topic, packed, raw, admitted) = amended;
+        // Exact ticks are those of admission.
+        let admitted = if self.settings.exact_tick_ms.is_some() { tick } else { *admitted };
+        let (record, position) = (Packed(packed).record(*topic), Packed(packed).position());
+        let whose = (&self.settings.keys, self.settings.workers);
+        out.amended.push(Batch::of_one(&record, position, raw, (tick, admitted), diff, whose));
     }
 
     fn rest_row(&self, copies: &Copies, out: &mut Reading) {
-        if let Some(unsound) = &copies.least {
-            out.rest.loose.push(Output::Rejects, 0, 1, Self::row(unsound, &self.settings));
+        if let Some(unsound) = self.say(copies).row {
+            out.rest.loose.push(Output::Rejects, 0, 1, Self::row(&unsound, &self.settings));
         }
     }
 }
 
 impl Fold for Rejects {
     type Updates = UnsoundBatch;
-    type Side = ();
+    type Side = Decided;
     type State = Copies;
-    type Before = Option<Box<Unsound>>;
-    type Out = SetAside;
+    type Before = Said;
+    type Out = Outbox;
 
     fn file(&mut self, copies: &mut Copies, batch: &UnsoundBatch, at: usize) {
         let unsound = &batch.records[at];
@@ -153,71 +253,99 @@ impl Fold for Rejects {
         if copies.least.as_ref().is_none_or(|least| unsound.position < least.position) {
             copies.least = Some(Box::new(unsound.clone()));
         }
-    }
-
-    fn before(&mut self, copies: &Copies, _now: Tick, _eager: bool) -> Self::Before {
-        copies.least.clone()
-    }
-
-    fn turn(
-        &mut self,
-        key: u128,
-        copies: &mut Copies,
-        before: Self::Before,
-        tick: Tick,
-        out: &mut SetAside,
-    ) -> Turn {
-        if let (None, Some(after)) = (&before, &copies.least) {
-            out.told.counts.rejects[usize::from(after.cause)] += 1;
+        if self.is_target(unsound) {
+            self.directives.saw(Target::Record(unsound.digest), unsound.admitted);
         }
-        let is_same = before.as_ref().map(|unsound| unsound.position)
-            == copies.least.as_ref().map(|least| least.position);
-        if self.settings.wanted.changes && !is_same {
-            for (unsound, diff) in [(&before, -1), (&copies.least, 1)] {
-                if let Some(unsound) = unsound {
+    }
+
+    fn before(&mut self, copies: &Copies, _now: Tick, _eager: bool) -> Said {
+        self.say(copies)
+    }
+
+    fn turn(&mut self, key: u128, copies: &mut Copies, before: Said, tick: Tick, out: &mut Outbox) -> Turn {
+        let after = self.say(copies);
+        for (said, diff) in [(&before, -1), (&after, 1)] {
+            if let Some(unsound) = &said.row {
+                out.told.counts.rejects[usize::from(unsound.cause)] += diff;
+            }
+        }
+        let position = |said: &Said| said.row.as_ref().map(|unsound| unsound.position);
+        if self.settings.wanted.changes && position(&before) != position(&after) {
+            for (said, diff) in [(&before, -1), (&after, 1)] {
+                if let Some(unsound) = &said.row {
                     let row = Self::row(unsound, &self.settings);
                     out.told.changes.push(Output::Rejects, tick, diff, row);
                 }
             }
         }
-        let faults = (&self.fault(before.as_deref())[..], &self.fault(copies.least.as_deref())[..]);
+        let faults = (&self.fault(before.row.as_deref())[..], &self.fault(after.row.as_deref())[..]);
         self.faults.differ(home(key, copies), faults, tick, |_| copies.named(), &mut out.faults);
+        if before.amended != after.amended {
+            before.amended.iter().for_each(|amended| self.send(amended, tick, -1, out));
+            after.amended.iter().for_each(|amended| self.send(amended, tick, 1, out));
+        }
+        if before.sight != after.sight {
+            let seen = |sight: Option<Sight>, diff| sight.map(|sight| Seen::sight(sight, tick, diff));
+            out.seen.extend(seen(before.sight, -1));
+            out.seen.extend(seen(after.sight, 1));
+        }
         Turn { next: None, vacant: copies.least.is_none() }
     }
 
-    fn turned(&mut self, _tick: Tick, _out: &mut SetAside) {
+    fn turned(&mut self, tick: Tick, out: &mut Outbox) {
         self.faults.turned();
+        out.seen.extend(self.directives.new.drain(..).map(|(target, since)| Seen::new(target, since, tick)));
     }
 
-    /// An unsound record may say no time, or any: the horizon counts from when it came.
+    /// An unsound record may say no time, or any: the horizon counts from when it came. Rows and commands are of no time.
     fn forget_after(&self, copies: &Copies) -> Tick {
-        match &copies.least {
+        let is_fact = |unsound: &Unsound| {
+            let topic = Topic::ALL[usize::from(unsound.topic)];
+            matches!(topic, Topic::Wagers | Topic::Outcomes | Topic::Payments)
+        };
+        match copies.least.as_deref().filter(|unsound| is_fact(unsound)) {
             Some(_) => self.settings.forget_after(copies.admitted, false),
             None => Tick::MAX,
         }
     }
 
-    fn forget(&mut self, key: u128, copies: &mut Copies, now: Tick, out: &mut SetAside) {
+    fn forget(&mut self, key: u128, copies: &mut Copies, now: Tick, out: &mut Outbox) {
         if self.settings.rest_at_end {
             self.rest_row(copies, &mut out.told);
         }
-        let fault = self.fault(copies.least.as_deref());
+        let fault = self.fault(self.say(copies).row.as_deref());
         self.faults.forget(home(key, copies), &fault, now, &mut out.faults);
     }
 
-    fn touches(&self, _side: &[((), isize)], _copies: &Copies) -> bool {
-        false
+    fn reach(
+        &self,
+        side: &[(Decided, isize)],
+        slab: &Slab<Copies>,
+        _find: &dyn Fn(u128) -> Option<u32>,
+    ) -> Vec<u32> {
+        let speaks_of = |unsound: &Unsound| {
+            let target = Target::Record(unsound.digest);
+            side.iter().any(|(decided, _)| matches!(decided, Decided::Order(order) if order.target == target))
+        };
+        let is_target = |&slot: &u32| slab.get(slot).1.least.as_deref().is_some_and(speaks_of);
+        slab.live().filter(is_target).collect()
     }
 
-    fn take_side(&mut self, _side: &[((), isize)]) {}
+    fn take_side(&mut self, side: &[(Decided, isize)]) {
+        side.iter().for_each(|(decided, diff)| self.directives.take(decided, *diff));
+    }
 
-    fn revise(&mut self, _copies: &mut Copies) {}
+    fn revise(&mut self, copies: &mut Copies) {
+        if let Some(unsound) = copies.least.as_deref().filter(|unsound| self.is_target(unsound)) {
+            self.directives.saw(Target::Record(unsound.digest), 0);
+        }
+    }
 
-    fn is_full(out: &SetAside) -> bool {
+    fn is_full(out: &Outbox) -> bool {
         out.told.bytes() > 1 << 20
     }
 
-    fn rest(&mut self, slab: &Slab<Copies>, out: &mut SetAside) -> bool {
+    fn rest(&mut self, slab: &Slab<Copies>, out: &mut Outbox) -> bool {
         for slot in slab.live() {
             self.rest_row(&slab.get(slot).1, &mut out.told);
         }

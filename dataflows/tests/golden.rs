@@ -299,6 +299,7 @@ fn key(output: Output, row: &str) -> Vec<Option<String>> {
         Output::Quarantine => &["topic", "tenant", "provider", "id", "digest"],
         Output::Anomalies => &["kind", "tenant", "subject"],
         Output::Postings => &["tenant", "entry", "leg"],
+        Output::Decisions => &["tenant", "provider", "command_id"],
     };
     let row: serde_json::Value = serde_json::from_str(row).expect("rows are JSON");
     names.iter().map(|name| Some(row[name].to_string()).filter(|_| !row[name].is_null())).collect()
@@ -342,6 +343,14 @@ fn without_raw(row: &str) -> String {
     let cause = |cause: &&Cause| row.contains(&format!("\"cause\":\"{}\"", cause.name()));
     match (row.find(",\"raw\":"), Cause::ALL.iter().find(cause)) {
         (Some(at), Some(cause)) if *cause > Cause::PastHorizon => row[..at].to_owned() + "}",
+        _ => without_tick(row),
+    }
+}
+
+/// A decision without the tick at which its command and its target were first both there.
+fn without_tick(row: &str) -> String {
+    match (row.find(",\"tick\":"), row.find(",\"before\":")) {
+        (Some(from), Some(to)) if row.contains("\"command_id\":") => row[..from].to_owned() + &row[to..],
         _ => row.to_owned(),
     }
 }

@@ -50,7 +50,7 @@ fn histories_have_every_fault() {
     let mut seen: BTreeMap<String, u64> = BTreeMap::new();
     for seed in 0..SEEDS {
         let (streams, settings) = history(seed, size(seed));
-        let Books { summary, rtp, .. } = books(&streams, &settings);
+        let Books { summary, rtp, balances, decisions, .. } = books(&streams, &settings);
         let counts = [
             ("duplicate", summary.duplicates),
             ("blank", summary.blank_lines),
@@ -58,6 +58,8 @@ fn histories_have_every_fault() {
             ("open", summary.open),
             ("cancelled", summary.cancelled),
             ("tombstone", summary.tombstones),
+            ("decision", decisions.len() as u64),
+            ("held", balances.iter().filter(|row| row["wallet"] == "held").count() as u64),
             ("rtp", rtp.len() as u64),
             ("z", rtp.iter().filter(|row| row["z"].is_string()).count() as u64),
         ];
@@ -87,6 +89,8 @@ fn histories_have_every_fault() {
         "settle_after_cancel",
         "conflicting_duplicate",
         "outcome_missing",
+        "unknown_target",
+        "target_mismatch",
         "conflict",
         "overdraft",
         "payout_above_maximum",
@@ -107,6 +111,8 @@ fn histories_have_every_fault() {
         "open",
         "cancelled",
         "tombstone",
+        "decision",
+        "held",
         "rtp",
         "z",
     ];
@@ -128,13 +134,14 @@ fn every_currency_sums_to_zero() {
 /// Keys of outputs name one row each.
 #[test]
 fn rows_have_keys_of_their_own() {
-    let keys: [(&str, &[&str]); 6] = [
+    let keys: [(&str, &[&str]); 7] = [
         ("balances", &["tenant", "account", "currency", "wallet"]),
         ("rtp", &["tenant", "provider", "game", "currency", "window"]),
         ("wager_states", &["tenant", "provider", "wager_id"]),
         ("rejects", &["topic", "tenant", "provider", "id", "cause", "digest"]),
         ("anomalies", &["kind", "tenant", "subject"]),
         ("postings", &["tenant", "entry", "leg"]),
+        ("decisions", &["tenant", "provider", "command_id"]),
     ];
     for seed in 0..SEEDS {
         let (streams, settings) = history(seed, size(seed));

@@ -432,7 +432,7 @@ fn every_cause_and_every_kind_of_anomaly_occurs_in_a_case() {
 fn variants_are_read_from_the_source() {
     let causes = variants("Cause").expect("`enum Cause` stands in domain");
     assert_eq!(causes.first().map(String::as_str), Some("malformed"));
-    assert_eq!(causes.last().map(String::as_str), Some("outcome_missing"));
+    assert_eq!(causes.last().map(String::as_str), Some("target_mismatch"));
     assert!(variants("NoSuchEnum").is_none());
 }
 

@@ -21,6 +21,7 @@ fn key_fields(output: Output) -> &'static [&'static str] {
         Output::Quarantine => &["topic", "tenant", "provider", "id", "digest"],
         Output::Anomalies => &["kind", "tenant", "subject"],
         Output::Postings => &["tenant", "entry", "leg"],
+        Output::Decisions => &["tenant", "provider", "command_id"],
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::feed::{Books, Feed};
 
 /// Every output with its fields in order, and how many of them are its key.
-const OUTPUTS: [(&str, usize, &[&str]); 6] = [
+const OUTPUTS: [(&str, usize, &[&str]); 7] = [
     ("balances", 4, &["tenant", "account", "currency", "wallet", "balance"]),
     (
         "rtp",
@@ -53,8 +53,26 @@ const OUTPUTS: [(&str, usize, &[&str]); 6] = [
     ("rejects", 6, &["topic", "tenant", "provider", "id", "cause", "digest", "position", "raw"]),
     ("anomalies", 3, &["kind", "tenant", "subject", "severity", "evidence", "at_ms", "rule"]),
     ("postings", 3, &["tenant", "entry", "leg", "account", "wallet", "currency", "amount", "source"]),
+    (
+        "decisions",
+        3,
+        &[
+            "tenant",
+            "provider",
+            "command_id",
+            "kind",
+            "target",
+            "actor",
+            "reason",
+            "at_ms",
+            "tick",
+            "before",
+            "after",
+        ],
+    ),
 ];
 
+/// All but those of commands: nobody gives any on that evening.
 const CAUSES: [&str; 20] = [
     "account_mismatch",
     "bad_amount",
@@ -183,6 +201,7 @@ fn the_summary_has_the_contracts_figures() {
         "same_fault",
         "other_fault",
         "recollected",
+        "decisions",
         "imbalance",
         "unknown_fields",
         "blank_lines",

@@ -5,11 +5,13 @@
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 use crate::cause::Cause;
 use crate::records::{Origin, Text};
 
 /// What a command does.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum CommandKind {
     /// Puts another record in a record's place.
@@ -116,8 +118,8 @@ pub fn parse_digest(text: &str) -> Option<[u8; 32]> {
     Some(digest)
 }
 
-/// How a record that commands speak of stands.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+/// How what commands speak of stands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Verdict {
     /// It is in the books; of what can be held: its payouts are the player's.
     Standing,

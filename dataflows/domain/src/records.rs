@@ -307,6 +307,20 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// The same record under another revision.
+    pub fn at_revision(mut self, revision: i64) -> Self {
+        let origin = match &mut self {
+            Self::Wager(wager) => &mut wager.origin,
+            Self::Outcome(outcome) => &mut outcome.origin,
+            Self::Payment(payment) => &mut payment.origin,
+            Self::Game(game) => &mut game.origin,
+            Self::Account(account) => &mut account.origin,
+            Self::Command(command) => &mut command.origin,
+        };
+        origin.revision = revision;
+        self
+    }
+
     /// What rejects call it within topic, tenant and provider.
     pub fn id(&self) -> Cow<'_, str> {
         match self {

@@ -13,6 +13,7 @@ use super::postings;
 use super::ties::Tied;
 use super::told::{Play, QUARTER_MS, Told};
 use crate::Tick;
+use crate::directives::{Directives, Sight};
 use crate::faults::FaultTeller;
 use crate::graph::Settings;
 use crate::rows::records::{Maximum, Staked, Standing, push_conflict, push_record_reject, push_wager_state};
@@ -28,6 +29,8 @@ pub struct Judged<'a> {
     pub life: &'a Life,
     /// Accounts, games, reference rows.
     pub directory: &'a Directory,
+    /// What was decided.
+    pub directives: &'a Directives,
     /// Of the graph.
     pub settings: &'a Settings,
     /// Asks for faults.
@@ -71,6 +74,7 @@ impl Judged<'_> {
         told.play = self.play(wager, account, game, &standing);
         let settled = standing.payout.zip(standing.settled_at_ms);
         told.tied = Tied::of_wager(wager, settled, &self.settings.keys);
+        let is_held = self.hold(wager, account, told);
         let is_missing = self.life.missing_from_ms.is_some_and(|from_ms| from_ms <= self.tick);
         if is_missing {
             told.marks.rejects.push(Cause::OutcomeMissing as u8);
@@ -95,7 +99,7 @@ impl Judged<'_> {
             told.rows.push((Output::Rejects, row));
         }
         if self.wanted.postings {
-            self.push_postings(at, wager, told);
+            self.push_postings(at, wager, is_held, told);
         }
     }
 
@@ -114,6 +118,17 @@ impl Judged<'_> {
             let at_ms = self.outcome(cancel).at_ms;
             told.booked.extend(credit_booked(account, at_ms, wager.stake, claim(cancel)));
         }
+    }
+
+    /// Whether its payouts are held.
+    fn hold(&self, wager: &Wager<'_>, account: u32, told: &mut Told) -> bool {
+        let (is_held, asked) = self.directives.holding_of(wager, &self.settings.keys);
+        told.sights.extend(asked.into_iter().map(Sight::standing));
+        let payouts = || self.life.settles.iter().map(|&at| payout(self.outcome(at))).filter(|&it| it != 0);
+        if is_held && payouts().next().is_some() {
+            told.held = Some((account, payouts().map(i128::from).sum(), payouts().count() as i64));
+        }
+        is_held
     }
 
     fn standing(&self, _wager: &Wager<'_>) -> Standing {
@@ -198,11 +213,11 @@ impl Judged<'_> {
         merged
     }
 
-    fn push_postings(&self, at: usize, wager: &Wager<'_>, told: &mut Told) {
+    fn push_postings(&self, at: usize, wager: &Wager<'_>, is_held: bool, told: &mut Told) {
         let places = &self.settings.places;
         postings::of_wager(wager, self.filed[at].position(), &mut told.rows, places);
         for &settle in &self.life.settles {
-            let position = self.filed[settle].position();
+            let position = (self.filed[settle].position(), is_held);
             postings::of_settle(wager, self.outcome(settle), position, &mut told.rows, places);
         }
         if let Some(cancel) = self.life.cancel {

@@ -4,6 +4,7 @@ use gyre_domain::money::Quantity;
 
 use crate::batch::Batch;
 use crate::packed::Packed;
+use crate::rows::records::AMENDED;
 
 /// A record of a key, with its equal copies.
 #[derive(Clone)]
@@ -53,9 +54,15 @@ impl Filed {
         self.copies.iter().filter_map(|copy| copy.1).min_by(compare)
     }
 
-    /// Copies beyond the first.
+    /// Whether a command brought it, or a copy of it.
+    pub fn is_brought(&self) -> bool {
+        self.copies.iter().any(|(position, _)| position & AMENDED != 0)
+    }
+
+    /// Copies beyond the first, of those that no command brought.
     pub fn duplicates(&self) -> i64 {
-        self.copies.len() as i64 - 1
+        let came = self.copies.iter().filter(|(position, _)| position & AMENDED == 0).count() as i64;
+        (came - 1).max(0)
     }
 }
 

@@ -1,9 +1,10 @@
 //! The fold of payments: of the records of one payment, the standing one books.
 
 use gyre_domain::cause::Cause;
-use gyre_domain::lifecycle::judge_identity;
+use gyre_domain::lifecycle::{Standing, judge_identity};
 use gyre_domain::records::{Payment, PaymentKind, Record, Topic};
 
+use super::commanded::{Beside, Commanded, Given, verdict_among};
 use super::directory::{Directory, ReferenceRow, System};
 use super::many::{self, Filed};
 use super::postings;
@@ -11,17 +12,20 @@ use super::ties::Tied;
 use super::told::{Booked, Outbox, Told, Writer};
 use crate::Tick;
 use crate::batch::{Batch, Kind};
+use crate::directives::{Directives, Sight, Target};
 use crate::faults::{FaultTeller, Faults, Home, Named};
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
 use crate::ops::timeline_by_key::{CLAIM, EVENT, Event, PAYMENT};
 use crate::rows::records::{push_conflict, push_record_reject};
 use crate::rows::{AnomalyKind, Output, Wanted, write};
+use crate::seams::{HoldTarget, Seen};
 
 /// See the module.
 pub struct Payments {
     settings: Settings,
     directory: Directory,
+    directives: Directives,
     writer: Writer,
     faults: FaultTeller,
 }
@@ -30,18 +34,43 @@ impl Payments {
     /// A fold without records, that tells as `teller`.
     pub fn new(settings: Settings, teller: u32) -> Self {
         let directory = Directory::new(settings.keys, settings.result_due_ms);
-        Self { directory, writer: Writer::new(&settings, teller), faults: settings.fault_teller(), settings }
+        Self {
+            directory,
+            directives: Directives::default(),
+            writer: Writer::new(&settings, teller),
+            faults: settings.fault_teller(),
+            settings,
+        }
     }
 
-    /// What a payment's records tell, and which of them stands.
-    fn tell(&self, filed: &[Filed], wanted: Wanted) -> (Told, Option<usize>) {
-        let mut told = Told::default();
-        let records: Vec<Record<'_>> =
+    fn given<'a>(&'a self, filed: &'a [Filed]) -> Given<'a> {
+        Given { filed, topic: Topic::Payments, directives: &self.directives, settings: &self.settings }
+    }
+
+    fn judge<'f>(&self, filed: &'f [Filed]) -> (Vec<Record<'f>>, Standing) {
+        let records: Vec<Record<'f>> =
             filed.iter().map(|filed| Record::Payment(filed.packed().payment())).collect();
         let judged = judge_identity(&records, |record| match record {
             Record::Payment(payment) => self.refuses(payment),
             _ => None,
         });
+        (records, judged)
+    }
+
+    /// What a payment's records tell, and which of them stands.
+    fn tell(&self, filed: &[Filed], wanted: Wanted) -> (Told, Option<usize>) {
+        let given = self.given(filed);
+        let Some(commanded) = given.commanded() else { return self.tell_filed(filed, wanted) };
+        let (mut told, stands) = self.tell_filed(&commanded.filed, wanted);
+        told.marks.duplicates = filed.iter().map(Filed::duplicates).sum();
+        let verdict = |filed: &[Filed], at| verdict_among(&self.judge(filed).1, at);
+        told.sights.extend(given.sights(&commanded, verdict));
+        (told, stands.and_then(|at| commanded.own(at)))
+    }
+
+    fn tell_filed(&self, filed: &[Filed], wanted: Wanted) -> (Told, Option<usize>) {
+        let mut told = Told::default();
+        let (records, judged) = self.judge(filed);
         told.marks.duplicates = filed.iter().map(Filed::duplicates).sum();
         told.marks.rejects.extend(judged.rejects.iter().map(|(_, cause)| *cause as u8));
         told.faults
@@ -56,6 +85,7 @@ impl Payments {
             let account = self.account(payment);
             told.booked.extend(account.and_then(|account| book(payment, account, &filed[at])));
             told.tied = Tied::of_payment(payment, &self.settings.keys);
+            told.sights.extend(self.asked(payment).map(Sight::standing));
             if wanted.changes && wanted.postings {
                 postings::of_payment(payment, filed[at].position(), &mut told.rows, places);
             }
@@ -84,7 +114,9 @@ impl Payments {
         out: &mut Outbox,
     ) {
         let named = |id: u128| {
-            filed.iter().find_map(|filed| {
+            let commanded = self.given(filed).commanded();
+            let brought = commanded.iter().flat_map(Commanded::brought);
+            filed.iter().chain(brought).find_map(|filed| {
                 let record = Record::Payment(filed.packed().payment());
                 let is_it =
                     self.faults.fault(&record, Cause::UnknownAccount).is_some_and(|fault| fault.id == id);
@@ -92,6 +124,29 @@ impl Payments {
             })
         };
         self.faults.differ(home, (faults.0, faults.1), tick, named, &mut out.faults);
+    }
+
+    /// The payment's account, if commands ask about it.
+    fn asked(&self, payment: &Payment<'_>) -> Option<Target> {
+        if self.directives.spares_payouts() {
+            return None;
+        }
+        let target = HoldTarget::account(&self.settings.keys, &payment.origin.tenant, &payment.account);
+        self.directives.asks_about(target)
+    }
+
+    /// Notes which targets are there since `admitted`, and gives the accounts of what commands brought their numbers.
+    fn note(&mut self, filed: &[Filed], admitted: Tick) {
+        for payment in filed.iter().map(|filed| filed.packed().payment()) {
+            self.asked(&payment).into_iter().for_each(|target| self.directives.saw(target, admitted));
+        }
+        let Some(commanded) = self.given(filed).commanded() else { return };
+        commanded.digests().for_each(|digest| self.directives.saw(Target::Record(digest), admitted));
+        for payment in commanded.brought().map(|filed| filed.packed().payment()) {
+            let (tenant, account) = (&*payment.origin.tenant, &*payment.account);
+            let key = self.settings.keys.of(&[tenant, account, payment.currency.code()]);
+            self.directory.account(key, payment.currency, || (tenant, account));
+        }
     }
 
     fn account(&self, payment: &Payment<'_>) -> Option<u32> {
@@ -132,7 +187,7 @@ fn home(key: u128) -> Home {
 
 impl Fold for Payments {
     type Updates = Batch;
-    type Side = ReferenceRow;
+    type Side = Beside;
     type State = Vec<Filed>;
     type Before = Told;
     type Out = Outbox;
@@ -150,6 +205,9 @@ impl Fold for Payments {
             });
         }
         many::file(filed, false, batch, at);
+        if !self.directives.is_empty() {
+            self.note(filed, head.admitted);
+        }
     }
 
     fn before(&mut self, filed: &Vec<Filed>, _now: Tick, _eager: bool) -> Told {
@@ -176,6 +234,7 @@ impl Fold for Payments {
     fn turned(&mut self, tick: Tick, out: &mut Outbox) {
         self.writer.end_tick(tick, &self.directory, out);
         self.faults.turned();
+        out.seen.extend(self.directives.new.drain(..).map(|(target, since)| Seen::new(target, since, tick)));
     }
 
     fn seal(&mut self, tick: Tick, is_last: bool, out: &mut Outbox) {
@@ -196,17 +255,48 @@ impl Fold for Payments {
         }
     }
 
-    fn touches(&self, side: &[(ReferenceRow, isize)], _filed: &Vec<Filed>) -> bool {
-        side.iter().any(|(row, _)| matches!(row, ReferenceRow::Account(_)))
+    fn reach(
+        &self,
+        side: &[(Beside, isize)],
+        slab: &Slab<Vec<Filed>>,
+        _find: &dyn Fn(u128) -> Option<u32>,
+    ) -> Vec<u32> {
+        let any = |wanted: fn(&Beside) -> bool| side.iter().any(|(beside, _)| wanted(beside));
+        if any(|beside| matches!(beside, Beside::Reference(ReferenceRow::Account(_)))) {
+            return slab.live().collect();
+        }
+        if !any(|beside| matches!(beside, Beside::Decided(_))) {
+            return Vec::new();
+        }
+        let mut asked = Directives::default();
+        side.iter().for_each(|(beside, _)| asked.ask(beside.decided()));
+        let is_reached = |&slot: &u32| {
+            let filed = &slab.get(slot).1;
+            let account = |payment: Payment<'_>| {
+                HoldTarget::account(&self.settings.keys, &payment.origin.tenant, &payment.account)
+            };
+            let is_asked = |one: &Filed| {
+                !asked.spares_payouts() && asked.asks_about(account(one.packed().payment())).is_some()
+            };
+            self.given(filed).is_asked_about(&asked) || filed.iter().any(is_asked)
+        };
+        slab.live().filter(is_reached).collect()
     }
 
-    fn take_side(&mut self, side: &[(ReferenceRow, isize)]) {
-        for (row, diff) in side {
-            self.directory.take(row, *diff);
+    fn take_side(&mut self, side: &[(Beside, isize)]) {
+        for (beside, diff) in side {
+            match beside {
+                Beside::Reference(row) => self.directory.take(row, *diff),
+                Beside::Decided(decided) => self.directives.take(decided, *diff),
+            }
         }
     }
 
-    fn revise(&mut self, _filed: &mut Vec<Filed>) {}
+    fn revise(&mut self, filed: &mut Vec<Filed>) {
+        if !self.directives.is_empty() {
+            self.note(filed, 0);
+        }
+    }
 
     fn is_full(out: &Outbox) -> bool {
         out.is_full()

@@ -20,6 +20,8 @@ struct Entry<'a> {
     amount: i64,
     topic: Topic,
     position: u64,
+    /// What its player gets is held.
+    is_held: bool,
 }
 
 fn push(entry: &Entry<'_>, rows: &mut Rows, places: &Places) {
@@ -28,13 +30,14 @@ fn push(entry: &Entry<'_>, rows: &mut Rows, places: &Places) {
     let amount = i128::from(entry.amount).abs();
     let legs = [(to, amount), (from, -amount)];
     for (leg, (account, amount)) in (0..).zip(legs).filter(|_| entry.amount != 0) {
+        let wallet = if entry.is_held && leg == 0 { "held" } else { "cash" };
         let row = write(|out| {
             Object::open(out)
                 .text("tenant", entry.tenant)
                 .text("entry", &entry.name)
                 .integer("leg", leg)
                 .text("account", account)
-                .text("wallet", "cash")
+                .text("wallet", wallet)
                 .text("currency", entry.currency.code())
                 .money("amount", amount, entry.currency)
                 .raw("source", |out| push_position(out, entry.topic, entry.position, places))
@@ -54,11 +57,18 @@ pub fn of_wager(wager: &Wager<'_>, position: u64, rows: &mut Rows, places: &Plac
     );
 }
 
-/// The payout of a standing settle: house to player.
-pub fn of_settle(wager: &Wager<'_>, settle: &Outcome<'_>, position: u64, rows: &mut Rows, places: &Places) {
+/// The payout of a standing settle, its position and whether it is held: house to player.
+pub fn of_settle(
+    wager: &Wager<'_>,
+    settle: &Outcome<'_>,
+    (position, is_held): (u64, bool),
+    rows: &mut Rows,
+    places: &Places,
+) {
     let name = format!("outcomes/{}/{}/{}/payout", wager.origin.provider, wager.wager_id, settle.outcome_id);
     let source = (Topic::Outcomes, position);
-    push(&between(wager, name, payout(settle), &wager.account, "@house", source), rows, places);
+    let entry = between(wager, name, payout(settle), &wager.account, "@house", source);
+    push(&Entry { is_held, ..entry }, rows, places);
 }
 
 /// The reverse of a cancelled stake: house to player.
@@ -76,7 +86,8 @@ fn between<'a>(
     from: &'a str,
     (topic, position): (Topic, u64),
 ) -> Entry<'a> {
-    Entry { tenant: &wager.origin.tenant, name, to, from, currency: wager.currency, amount, topic, position }
+    let (tenant, currency) = (&*wager.origin.tenant, wager.currency);
+    Entry { tenant, name, to, from, currency, amount, topic, position, is_held: false }
 }
 
 /// The entry of a payment, and the reversing one of a reversed payment.
@@ -96,6 +107,7 @@ pub fn of_payment(payment: &Payment<'_>, position: u64, rows: &mut Rows, places:
         amount: payment.amount,
         topic: Topic::Payments,
         position,
+        is_held: false,
     };
     push(&booked, rows, places);
     if payment.reversed {

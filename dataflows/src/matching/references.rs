@@ -1,24 +1,28 @@
 //! The fold of reference rows: of the records of one row, the standing one goes to every worker.
 
 use gyre_domain::cause::Cause;
-use gyre_domain::lifecycle::judge_identity;
+use gyre_domain::lifecycle::{Standing, judge_identity};
 use gyre_domain::records::{Record, Topic};
 
+use super::commanded::{Commanded, Given, verdict_among};
 use super::directory::ReferenceRow;
 use super::many::{self, Filed};
 use super::told::{Outbox, Told, Writer};
 use crate::Tick;
 use crate::batch::{Batch, Kind};
+use crate::directives::{Decided, Directives, Target};
 use crate::faults::{FaultTeller, Home, Named};
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
 use crate::rows::records::{push_conflict, push_record_reject};
 use crate::rows::{AnomalyKind, Output, Wanted, write};
+use crate::seams::Seen;
 
 /// See the module.
 pub struct References {
     settings: Settings,
     directory: super::directory::Directory,
+    directives: Directives,
     writer: Writer,
     faults: FaultTeller,
 }
@@ -43,15 +47,43 @@ impl References {
     /// A fold without records, that tells as `teller`.
     pub fn new(settings: Settings, teller: u32) -> Self {
         let directory = super::directory::Directory::new(settings.keys, settings.result_due_ms);
-        let faults = settings.fault_teller();
-        Self { writer: Writer::new(&settings, teller), directory, faults, settings }
+        let (directives, faults) = (Directives::default(), settings.fault_teller());
+        Self { writer: Writer::new(&settings, teller), directory, directives, faults, settings }
     }
 
+    fn given<'a>(&'a self, row: &'a Row) -> Given<'a> {
+        let topic = if row.is_game { Topic::Games } else { Topic::Accounts };
+        Given { filed: &row.filed, topic, directives: &self.directives, settings: &self.settings }
+    }
+
+    /// What a row's records tell, the row that stands, and which of the records that is.
     fn tell(&self, row: &Row, wanted: Wanted) -> (Told, Option<ReferenceRow>, Option<usize>) {
+        let given = self.given(row);
+        let Some(commanded) = given.commanded() else {
+            return self.tell_filed(&row.filed, row.is_game, wanted);
+        };
+        let (mut told, standing, stands) = self.tell_filed(&commanded.filed, row.is_game, wanted);
+        told.marks.duplicates = row.filed.iter().map(Filed::duplicates).sum();
+        let verdict = |filed: &[Filed], at| verdict_among(&judge(filed, row.is_game).1, at);
+        told.sights.extend(given.sights(&commanded, verdict));
+        (told, standing, stands.and_then(|at| commanded.own(at)))
+    }
+
+    fn note(&mut self, row: &Row, admitted: Tick) {
+        let commanded = self.given(row).commanded();
+        for digest in commanded.iter().flat_map(Commanded::digests) {
+            self.directives.saw(Target::Record(digest), admitted);
+        }
+    }
+
+    fn tell_filed(
+        &self,
+        filed: &[Filed],
+        is_game: bool,
+        wanted: Wanted,
+    ) -> (Told, Option<ReferenceRow>, Option<usize>) {
         let mut told = Told::default();
-        let filed = &row.filed;
-        let records: Vec<Record<'_>> = filed.iter().map(|filed| row.record(filed)).collect();
-        let judged = judge_identity(&records, |_| None);
+        let (records, judged) = judge(filed, is_game);
         told.marks.duplicates = filed.iter().map(Filed::duplicates).sum();
         told.marks.rejects.extend(judged.rejects.iter().map(|(_, cause)| *cause as u8));
         told.faults
@@ -73,15 +105,22 @@ impl References {
         }
         let standing = judged.stands.map(|at| {
             let packed = filed[at].packed().0.to_vec();
-            if row.is_game { ReferenceRow::Game(packed) } else { ReferenceRow::Account(packed) }
+            if is_game { ReferenceRow::Game(packed) } else { ReferenceRow::Account(packed) }
         });
         (told, standing, judged.stands)
     }
 }
 
+fn judge(filed: &[Filed], is_game: bool) -> (Vec<Record<'_>>, Standing) {
+    let topic = if is_game { Topic::Games } else { Topic::Accounts };
+    let records: Vec<Record<'_>> = filed.iter().map(|filed| filed.packed().record(topic)).collect();
+    let judged = judge_identity(&records, |_| None);
+    (records, judged)
+}
+
 impl Fold for References {
     type Updates = Batch;
-    type Side = ReferenceRow;
+    type Side = Decided;
     type State = Row;
     type Before = (Told, Option<ReferenceRow>);
     type Out = Outbox;
@@ -92,6 +131,9 @@ impl Fold for References {
         }
         row.is_game = batch.head(at).kind == Kind::Game;
         many::file(&mut row.filed, false, batch, at);
+        if !self.directives.spares_records() {
+            self.note(row, batch.head(at).admitted);
+        }
     }
 
     fn before(&mut self, row: &Row, _now: Tick, _eager: bool) -> Self::Before {
@@ -115,16 +157,20 @@ impl Fold for References {
             let is_it = |record: &Record<'_>| {
                 self.faults.fault(record, Cause::ConflictingDuplicate).is_some_and(|fault| fault.id == id)
             };
-            let mut records = row.filed.iter().map(|filed| (row.record(filed), filed));
-            let found = records.find(|(record, _)| is_it(record));
-            found.map(|(record, filed)| Named::of(&record, filed.raw.as_deref()))
+            let commanded = self.given(row).commanded();
+            let brought = commanded.iter().flat_map(Commanded::brought);
+            row.filed.iter().chain(brought).find_map(|filed| {
+                let record = row.record(filed);
+                is_it(&record).then(|| Named::of(&record, filed.raw.as_deref()))
+            })
         };
         self.faults.differ(home, (&before.0.faults, &after.faults), tick, named, &mut out.faults);
         Turn { next: None, vacant: row.filed.is_empty() }
     }
 
-    fn turned(&mut self, _tick: Tick, _out: &mut Outbox) {
+    fn turned(&mut self, tick: Tick, out: &mut Outbox) {
         self.faults.turned();
+        out.seen.extend(self.directives.new.drain(..).map(|(target, since)| Seen::new(target, since, tick)));
     }
 
     /// Reference rows are never forgotten.
@@ -134,13 +180,24 @@ impl Fold for References {
 
     fn forget(&mut self, _key: u128, _row: &mut Row, _now: Tick, _out: &mut Outbox) {}
 
-    fn touches(&self, _side: &[(ReferenceRow, isize)], _row: &Row) -> bool {
-        false
+    fn reach(
+        &self,
+        side: &[(Decided, isize)],
+        slab: &Slab<Row>,
+        _find: &dyn Fn(u128) -> Option<u32>,
+    ) -> Vec<u32> {
+        let mut asked = Directives::default();
+        side.iter().for_each(|(decided, _)| asked.ask(Some(decided)));
+        slab.live().filter(|&slot| self.given(&slab.get(slot).1).is_asked_about(&asked)).collect()
     }
 
-    fn take_side(&mut self, _side: &[(ReferenceRow, isize)]) {}
+    fn take_side(&mut self, side: &[(Decided, isize)]) {
+        side.iter().for_each(|(decided, diff)| self.directives.take(decided, *diff));
+    }
 
-    fn revise(&mut self, _row: &mut Row) {}
+    fn revise(&mut self, row: &mut Row) {
+        self.note(row, 0);
+    }
 
     fn is_full(out: &Outbox) -> bool {
         out.is_full()

@@ -10,12 +10,13 @@ use smallvec::SmallVec;
 use super::directory::{Directory, System};
 use super::ties::{Tied, Ties};
 use crate::Tick;
+use crate::directives::{Sight, Target};
 use crate::faults::{FaultBatch, Faults};
 use crate::graph::Settings;
 use crate::keys::{Keyed, owner};
 use crate::ops::timeline_by_key::{Change, Changes, Event};
 use crate::rows::Output;
-use crate::seams::{Counts, LedgerBatch, Links, PlaysBatch, Reading};
+use crate::seams::{Counts, LedgerBatch, Links, PlaysBatch, Reading, Seen};
 
 /// A quarter of an hour: the finest that any zone's days and hours are made of.
 pub const QUARTER_MS: u64 = 900_000;
@@ -55,6 +56,10 @@ pub struct Play {
 pub struct Told {
     /// Events of accounts.
     pub booked: SmallVec<[Booked; 2]>,
+    /// What of it is held: account, minor units, legs.
+    pub held: Option<(u32, i128, i64)>,
+    /// How targets of commands stand.
+    pub sights: Vec<Sight>,
     /// Part in an RTP.
     pub play: Option<Play>,
     /// Links between accounts.
@@ -65,6 +70,13 @@ pub struct Told {
     pub faults: Faults,
     /// Rows, where they are read.
     pub rows: Vec<(Output, Vec<u8>)>,
+}
+
+impl Told {
+    /// Whether commands speak of a record of the key.
+    pub fn is_commanded(&self) -> bool {
+        self.sights.iter().any(|sight| matches!(sight.target, Target::Record(_)))
+    }
 }
 
 /// What is counted of a key.
@@ -115,6 +127,8 @@ pub struct Outbox {
     pub told: Reading,
     /// What became of failed records.
     pub faults: Vec<FaultBatch>,
+    /// What is seen of targets of commands.
+    pub seen: Vec<Seen>,
     /// Reference rows that stand or stand no more.
     pub references: Vec<(super::directory::ReferenceRow, Tick, isize)>,
 }
@@ -230,6 +244,16 @@ impl Writer {
         }
         differences(&before.booked, &after.booked, |booked, diff| {
             self.book(booked, diff, tick, directory, out)
+        });
+        if before.held != after.held {
+            for (held, diff) in [(before.held, -1), (after.held, 1)] {
+                let Some((account, minor, legs)) = held else { continue };
+                let batch = self.batch(out, directory.account_key(account));
+                batch.held.push((account, minor * i128::from(diff), legs * diff, tick));
+            }
+        }
+        differences(&before.sights, &after.sights, |sight, diff| {
+            out.seen.push(Seen::sight(sight.clone(), tick, i64::from(diff)));
         });
         if before.play != after.play {
             before.play.iter().for_each(|play| self.play(play, -1));

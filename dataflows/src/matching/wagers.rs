@@ -7,20 +7,24 @@
 
 use gyre_domain::cause::Cause;
 use gyre_domain::currency::Currency;
-use gyre_domain::lifecycle::{self, Life, State};
+use gyre_domain::lifecycle::{Life, State};
 use gyre_domain::records::{Record, Topic};
 
-use super::directory::{Directory, ReferenceRow};
+use super::commanded::{Beside, Commanded};
+use super::directory::Directory;
 use super::log::{Log, Place};
 use super::many::Filed;
 use super::told::{Outbox, Told, Writer};
 use crate::Tick;
 use crate::batch::{Batch, Kind};
+use crate::directives::Directives;
 use crate::faults::{FaultTeller, Faults, Home, Named};
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
 use crate::rows::{Output, Rows, Wanted};
+use crate::seams::Seen;
 
+mod decided;
 mod filing;
 mod slot;
 mod telling;
@@ -40,6 +44,7 @@ pub enum Before {
 pub struct Wagers {
     settings: Settings,
     directory: Directory,
+    directives: Directives,
     writer: Writer,
     faults: FaultTeller,
     log: Log,
@@ -58,6 +63,7 @@ impl Wagers {
     pub fn new(settings: Settings, teller: u32) -> Self {
         Self {
             directory: Directory::new(settings.keys, settings.result_due_ms),
+            directives: Directives::default(),
             writer: Writer::new(&settings, teller),
             faults: settings.fault_teller(),
             settings,
@@ -76,24 +82,23 @@ impl Wagers {
         &self.lists[slot.account as usize]
     }
 
-    /// The records of a list as the domain knows them.
-    fn records<'a>(&'a self, slot: &Slot) -> Vec<Record<'a>> {
-        let record = |filed: &'a Filed| match filed.is_outcome {
-            true => Record::Outcome(filed.packed().outcome()),
-            false => Record::Wager(filed.packed().wager()),
-        };
-        self.lists[slot.account as usize].iter().map(record).collect()
-    }
-
     /// Judges a list whole. `all_rows` asks for rows that nobody reads as changes: those at rest.
     fn tell_list(&self, slot: &Slot, tick: Tick, wanted: Wanted) -> (Told, Life) {
-        let (filed, records) = (self.list(slot), self.records(slot));
-        let life = lifecycle::judge(&records, &self.directory, self.settings.skew_ms_max);
+        let filed = self.list(slot);
+        match self.given(filed).commanded() {
+            None => self.tell_filed(filed, tick, wanted),
+            Some(commanded) => self.tell_commanded(filed, &commanded, tick, wanted),
+        }
+    }
+
+    fn tell_filed(&self, filed: &[Filed], tick: Tick, wanted: Wanted) -> (Told, Life) {
+        let (records, life) = self.judge(filed);
         let told = super::judged::Judged {
             records: &records,
             filed,
             life: &life,
             directory: &self.directory,
+            directives: &self.directives,
             settings: &self.settings,
             faults: &self.faults,
             tick,
@@ -125,9 +130,13 @@ impl Wagers {
         if !slot.has(MANY) {
             return slot.has(WAGER).then(|| Named::of(&Record::Wager(self.wager_of(slot)), None));
         }
-        let records = self.records(slot);
-        let found = records.iter().zip(self.list(slot)).find(|(record, _)| is_it(record));
-        found.map(|(record, filed)| Named::of(record, filed.raw.as_deref()))
+        let filed = self.list(slot);
+        let commanded = self.given(filed).commanded();
+        let mut all = filed.iter().chain(commanded.iter().flat_map(Commanded::brought));
+        all.find_map(|filed| {
+            let record = record_of(filed);
+            is_it(&record).then(|| Named::of(&record, filed.raw.as_deref()))
+        })
     }
 
     /// Writes the rows of a key at rest; where it stands goes to `sorted`, if that is there.
@@ -180,6 +189,14 @@ impl Wagers {
     }
 }
 
+/// A record of a list as the domain knows it.
+fn record_of(filed: &Filed) -> Record<'_> {
+    match filed.is_outcome {
+        true => Record::Outcome(filed.packed().outcome()),
+        false => Record::Wager(filed.packed().wager()),
+    }
+}
+
 /// Where the records of a wager are judged.
 fn home(key: u128) -> Home {
     Home { key, topic: Topic::Wagers as u8, is_unsound: false }
@@ -187,7 +204,7 @@ fn home(key: u128) -> Home {
 
 impl Fold for Wagers {
     type Updates = Batch;
-    type Side = ReferenceRow;
+    type Side = Beside;
     type State = Slot;
     type Before = Before;
     type Out = Outbox;
@@ -195,7 +212,10 @@ impl Fold for Wagers {
     #[inline]
     fn file(&mut self, slot: &mut Slot, batch: &Batch, at: usize) {
         let (head, packed) = (batch.head(at), batch.packed(at));
+        let is_lap = head.kind == Kind::Lap;
+        let is_target = !is_lap && !self.directives.is_empty() && self.note(batch, at);
         let filed = match head.kind {
+            _ if is_target => false,
             Kind::Wager => self.file_wager(slot, head, packed),
             Kind::Settle => self.file_settle(slot, head, packed),
             Kind::Lap => return self.faults.enter(head.account),
@@ -203,6 +223,9 @@ impl Fold for Wagers {
         };
         if !filed {
             self.file_in_list(slot, batch, at);
+        }
+        if is_target {
+            self.number_brought(slot);
         }
     }
 
@@ -248,7 +271,9 @@ impl Fold for Wagers {
             for index in life.wager.iter().chain(&life.settles).chain(&life.unsettles).chain(&life.cancel) {
                 self.lists[slot.account as usize][*index].raw = None;
             }
-            self.simplify(slot, &life);
+            if !told.is_commanded() {
+                self.simplify(slot, &life);
+            }
             (told, life.missing_from_ms)
         } else {
             (self.tell_simple(slot, tick), self.missing_from_ms(slot))
@@ -260,6 +285,7 @@ impl Fold for Wagers {
 
     fn turned(&mut self, tick: Tick, out: &mut Outbox) {
         self.writer.end_tick(tick, &self.directory, out);
+        out.seen.extend(self.directives.new.drain(..).map(|(target, since)| Seen::new(target, since, tick)));
         for place in self.freed.drain(..) {
             self.log.free(place);
         }
@@ -272,8 +298,11 @@ impl Fold for Wagers {
     }
 
     fn forget_after(&self, slot: &Slot) -> Tick {
+        if self.is_held(slot) {
+            return Tick::MAX;
+        }
         if slot.has(MANY) {
-            let Some(latest_ms) = self.list(slot).iter().map(Filed::at_ms).max() else { return Tick::MAX };
+            let Some(latest_ms) = self.latest_ms(self.list(slot)) else { return Tick::MAX };
             let is_open = self.tell_list(slot, 0, Wanted::default()).1.state == State::Open;
             return self.settings.forget_after(latest_ms, is_open);
         }
@@ -306,13 +335,22 @@ impl Fold for Wagers {
         }
     }
 
-    fn touches(&self, _side: &[(ReferenceRow, isize)], _slot: &Slot) -> bool {
-        true
+    fn reach(
+        &self,
+        side: &[(Beside, isize)],
+        slab: &Slab<Slot>,
+        find: &dyn Fn(u128) -> Option<u32>,
+    ) -> Vec<u32> {
+        let is_reference = |(beside, _): &(Beside, isize)| beside.decided().is_none();
+        if side.iter().any(is_reference) { slab.live().collect() } else { self.reached(side, slab, find) }
     }
 
-    fn take_side(&mut self, side: &[(ReferenceRow, isize)]) {
-        for (row, diff) in side {
-            self.directory.take(row, *diff);
+    fn take_side(&mut self, side: &[(Beside, isize)]) {
+        for (beside, diff) in side {
+            match beside {
+                Beside::Reference(row) => self.directory.take(row, *diff),
+                Beside::Decided(decided) => self.directives.take(decided, *diff),
+            }
         }
     }
 
@@ -323,6 +361,7 @@ impl Fold for Wagers {
         if refused && !slot.has(MANY) {
             self.make_list(slot);
         }
+        self.heed(slot);
     }
 
     fn is_full(out: &Outbox) -> bool {

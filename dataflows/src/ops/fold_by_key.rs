@@ -102,8 +102,13 @@ pub trait Fold: 'static {
     }
     /// Tells the rows of a key that is forgotten, and frees what it holds.
     fn forget(&mut self, key: u128, state: &mut Self::State, now: Tick, out: &mut Self::Out);
-    /// Whether side rows change what is said of a key.
-    fn touches(&self, side: &[(Self::Side, isize)], state: &Self::State) -> bool;
+    /// The numbers of the keys of which side rows change what is said. `find` gives the number of a key that is named.
+    fn reach(
+        &self,
+        side: &[(Self::Side, isize)],
+        slab: &Slab<Self::State>,
+        find: &dyn Fn(u128) -> Option<u32>,
+    ) -> Vec<u32>;
     /// Takes side rows in.
     fn take_side(&mut self, side: &[(Self::Side, isize)]);
     /// Side rows have changed what may be said of a key: it gets its turn.
@@ -445,9 +450,10 @@ impl<F: Fold> Keyed<F> {
     /// they stood, though buckets forget late.
     fn take_sides(&mut self, tick: Tick, sides: &[(F::Side, Tick, isize)]) {
         let rows: Vec<_> = sides.iter().map(|(side, _, diff)| (side.clone(), *diff)).collect();
-        let touched = self.slab.live().filter(|&slot| self.fold.touches(&rows, &self.slab.get(slot).1));
+        let find = |key| self.index.find(key, |slot| self.slab.get(slot).0 == key);
+        let touched = self.fold.reach(&rows, &self.slab, &find);
         let is_past = |slot: &u32| self.fold.forget_after(&self.slab.get(*slot).1) < tick;
-        let (past, touched): (Vec<u32>, Vec<u32>) = touched.partition(is_past);
+        let (past, touched): (Vec<u32>, Vec<u32>) = touched.into_iter().partition(is_past);
         past.into_iter().for_each(|slot| self.forget(slot));
         for &slot in &touched {
             self.touch(slot, true);

@@ -10,10 +10,14 @@ use super::{AnomalyKind, Object, push_raw, push_string, push_text};
 
 /// The partition of records that a replay's provider sent again.
 pub const RECOLLECTED: u16 = 1;
+/// Set in the position of a record that a command brought.
+pub const AMENDED: u64 = 1 << 63;
 
 /// The name of the file or topic and the place in it.
 pub fn push_position(out: &mut Vec<u8>, topic: Topic, position: u64, places: &Places) {
-    let (partition, at) = (position >> 48, position & ((1 << 48) - 1));
+    // An amended record came with its command.
+    let topic = if position & AMENDED == 0 { topic } else { Topic::Commands };
+    let (partition, at) = ((position & !AMENDED) >> 48, position & ((1 << 48) - 1));
     out.push(b'"');
     match places {
         Places::Files => {

@@ -137,6 +137,12 @@ pub fn span_ms(streams: &Streams<'_>, rules: &Rules) -> u64 {
     ticks().max().zip(ticks().min()).map_or(0, |(last, first)| last - first)
 }
 
+/// Whether a stream begins with lines that say no time: they come at the beginning of all time.
+pub fn begins_timeless(streams: &Streams<'_>, rules: &Rules) -> bool {
+    let (_, data) = decoded(streams, rules, &decoder(rules, &settings(rules, 1, Wanted::default())));
+    data.iter().any(|(tick, _)| *tick <= BEFORE_DATA)
+}
+
 /// The tick of lines before the first receipt.
 pub const BEFORE_DATA: Tick = 3;
 

@@ -180,8 +180,11 @@ impl Fold for Numbers {
         out.rest.extend(self.rows(state, now));
     }
 
-    fn touches(&self, side: &[(u8, isize)], state: &Key) -> bool {
-        side.iter().any(|(number, _)| state.records.keys().any(|record| record.0 == *number))
+    fn reach(&self, side: &[(u8, isize)], slab: &Slab<Key>, _find: &dyn Fn(u128) -> Option<u32>) -> Vec<u32> {
+        let touches = |state: &Key| {
+            side.iter().any(|(number, _)| state.records.keys().any(|record| record.0 == *number))
+        };
+        slab.live().filter(|&slot| touches(&slab.get(slot).1)).collect()
     }
 
     fn take_side(&mut self, side: &[(u8, isize)]) {

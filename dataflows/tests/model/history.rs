@@ -7,6 +7,7 @@
 mod dice;
 mod draft;
 mod faults;
+mod orders;
 mod shrink;
 mod tales;
 
@@ -99,7 +100,10 @@ fn draw(seed: u64, size: usize) -> (Streams, Settings) {
     if world.dice.chance(40) {
         world.claims(&mut drafts);
     }
-    let streams = world.spell(drafts);
+    let mut streams = world.spell(drafts);
+    if world.dice.chance(50) {
+        streams.commands = world.orders(&streams);
+    }
     (streams, world.settings)
 }
 

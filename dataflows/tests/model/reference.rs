@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! lines ─▶ wire: read, judge alone ─▶ admission: clock, skew, horizon ─▶ facts (equal copies merged)
-//!                                                                          │
+//!                                                                          │ commands
 //!          rows ◀─ anomalies ◀─ rtp ◀─ ledger ◀─ lives of wagers, payments ◀┘
 //! ```
 //! Nothing here shares a line with the product: text is read with `serde_json::Value`, state is a
@@ -11,6 +11,7 @@
 
 mod admission;
 mod anomalies;
+mod commands;
 mod laps;
 mod ledger;
 mod life;
@@ -31,6 +32,7 @@ pub use laps::{Laps, laps};
 pub use rows::{differences, line};
 pub use wire::{Line, Topic, read};
 
+use commands::Commands;
 use life::{Life, References};
 use rows::{Cause, Rejects};
 use wire::Fact;
@@ -46,6 +48,7 @@ pub struct Streams {
     pub payments: Vec<Vec<u8>>,
     pub games: Vec<Vec<u8>>,
     pub accounts: Vec<Vec<u8>>,
+    pub commands: Vec<Vec<u8>>,
 }
 
 impl Streams {
@@ -57,6 +60,7 @@ impl Streams {
             Topic::Payments => &self.payments,
             Topic::Games => &self.games,
             Topic::Accounts => &self.accounts,
+            Topic::Commands => &self.commands,
         }
     }
 
@@ -68,6 +72,7 @@ impl Streams {
             Topic::Payments => &mut self.payments,
             Topic::Games => &mut self.games,
             Topic::Accounts => &mut self.accounts,
+            Topic::Commands => &mut self.commands,
         }
     }
 }
@@ -165,12 +170,13 @@ pub struct Books {
     pub rejects: Vec<Value>,
     pub anomalies: Vec<Value>,
     pub postings: Vec<Value>,
+    pub decisions: Vec<Value>,
     pub summary: Summary,
 }
 
 impl Books {
     /// Each output with its name.
-    pub fn outputs(&self) -> [(&'static str, &Vec<Value>); 6] {
+    pub fn outputs(&self) -> [(&'static str, &Vec<Value>); 7] {
         [
             ("balances", &self.balances),
             ("rtp", &self.rtp),
@@ -178,6 +184,7 @@ impl Books {
             ("rejects", &self.rejects),
             ("anomalies", &self.anomalies),
             ("postings", &self.postings),
+            ("decisions", &self.decisions),
         ]
     }
 }
@@ -199,6 +206,8 @@ pub struct Summary {
     pub cancelled: u64,
     /// Wagers of which only a cancel is known.
     pub tombstones: u64,
+    /// Commands that apply.
+    pub decisions: u64,
     /// The sum of all balances of a currency: `"0"`.
     pub imbalance: BTreeMap<String, String>,
     /// Occurrences of unknown keys in lines that decode.
@@ -209,13 +218,16 @@ pub struct Summary {
 pub fn books(streams: &Streams, settings: &Settings) -> Books {
     let mut rejects = Rejects::default();
     let mut summary = Summary::default();
-    let facts = admit(streams, settings, &mut rejects, &mut summary);
+    let admitted = admit(streams, settings, &mut rejects, &mut summary);
+    let commands = Commands::standing(&admitted, &mut rejects);
+    let facts = commands.apply(&admitted, &mut rejects, settings);
 
     let references = References::new(&facts, &mut rejects);
     let payments = life::payments(&facts, &references, &mut rejects);
     let (lives, tombstones) = life::wagers(&facts, &references, settings, &mut rejects);
 
-    let postings = ledger::postings(&lives, &payments);
+    let decisions = commands.decisions(&admitted, &lives, &payments, &mut rejects, settings);
+    let postings = ledger::postings(&lives, &payments, &commands);
     let balances = ledger::balances(&postings);
     let rtp = rows::rtp(&lives, &references, settings);
     let mut anomalies = anomalies::conflicts(&rejects.conflicts);
@@ -227,7 +239,7 @@ pub fn books(streams: &Streams, settings: &Settings) -> Books {
     anomalies.extend(suspicions::slow_drift(&rtp, settings));
     anomalies.extend(links::of_groups(&lives, &payments, settings));
 
-    for ((_, _, currency), amount) in &balances {
+    for ((_, _, currency, _), amount) in &balances {
         let sum = summary.imbalance.entry(currency.clone()).or_insert_with(|| "0".into());
         let sum_minor = sum.parse::<i128>().expect("written by us") + amount;
         *sum = sum_minor.to_string();
@@ -240,6 +252,7 @@ pub fn books(streams: &Streams, settings: &Settings) -> Books {
         } += 1;
     }
     summary.tombstones = tombstones;
+    summary.decisions = decisions.len() as u64;
     let rejects = rejects.rows();
     for row in &rejects {
         *summary.rejects.entry(row["cause"].as_str().unwrap_or_default().into()).or_default() += 1;
@@ -255,6 +268,7 @@ pub fn books(streams: &Streams, settings: &Settings) -> Books {
         rejects: rows::sorted("rejects", rejects),
         anomalies: rows::sorted("anomalies", anomalies),
         postings: rows::sorted("postings", postings.iter().map(rows::posting).collect()),
+        decisions: rows::sorted("decisions", decisions),
         summary,
     }
 }
@@ -293,7 +307,7 @@ fn admit(streams: &Streams, settings: &Settings, rejects: &mut Rejects, summary:
 /// the key's oldest record lies within the horizon.
 pub fn within_law(streams: &Streams, settings: &Settings) -> bool {
     let mut spans: BTreeMap<(bool, String, String, String), (i64, i64)> = BTreeMap::new();
-    for topic in Topic::OF_EVENTS {
+    for topic in Topic::OF_EVENTS.into_iter().filter(|topic| *topic != Topic::Commands) {
         let lines = wire::read(topic, streams.of(topic), settings);
         for (line, verdict) in lines.iter().zip(admission::judge(topic, &lines, settings)) {
             let (None, Some(fact)) = (verdict.cause, &line.fact) else { continue };
@@ -304,7 +318,21 @@ pub fn within_law(streams: &Streams, settings: &Settings) -> bool {
             *latest = verdict.tick.max(*latest);
         }
     }
+    let oldest = spans.values().map(|(oldest, _)| *oldest).min().unwrap_or(i64::MAX - settings.horizon_ms);
     spans.values().all(|(oldest, latest)| *latest <= oldest + settings.horizon_ms)
+        && commands_within_law(streams, settings, oldest)
+}
+
+/// Commands come while no record is forgotten, and all copies of one are admitted or none is.
+fn commands_within_law(streams: &Streams, settings: &Settings, oldest: i64) -> bool {
+    let lines = wire::read(Topic::Commands, &streams.commands, settings);
+    let verdicts = admission::judge(Topic::Commands, &lines, settings);
+    let mut admitted: BTreeMap<String, bool> = BTreeMap::new();
+    lines.iter().zip(verdicts).filter(|(line, _)| line.fact.is_some()).all(|(line, verdict)| {
+        let is_admitted = verdict.cause.is_none();
+        let is_in_time = !is_admitted || verdict.tick <= oldest + settings.horizon_ms;
+        is_in_time && *admitted.entry(line.digest()).or_insert(is_admitted) == is_admitted
+    })
 }
 
 /// What admission says of each line, for reading a failing history: position, tick, cause or `sound`.
@@ -327,7 +355,8 @@ pub type Courses = BTreeMap<(String, String, String), BTreeMap<i64, i128>>;
 /// See [`Courses`].
 pub fn courses(streams: &Streams, settings: &Settings) -> Courses {
     let mut rejects = Rejects::default();
-    let facts = admit(streams, settings, &mut rejects, &mut Summary::default());
+    let admitted = admit(streams, settings, &mut rejects, &mut Summary::default());
+    let facts = Commands::standing(&admitted, &mut rejects).apply(&admitted, &mut rejects, settings);
     let references = References::new(&facts, &mut rejects);
     let payments = life::payments(&facts, &references, &mut rejects);
     let (lives, _): (Vec<Life<'_>>, u64) = life::wagers(&facts, &references, settings, &mut rejects);

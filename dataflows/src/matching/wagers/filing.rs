@@ -168,7 +168,7 @@ impl Wagers {
             (2, Some(_), [_]) => life.rejects.is_empty() && life.cancel.is_none(),
             _ => false,
         };
-        if !is_simple || records.iter().any(|filed| filed.duplicates() > 0) {
+        if !is_simple || records.iter().any(|filed| filed.duplicates() > 0 || filed.is_brought()) {
             return;
         }
         let number = slot.account;

@@ -46,10 +46,12 @@ impl Wagers {
         }
         told.play = self.play(slot);
         told.tied = self.tied(slot);
+        let is_held = self.tell_holding(slot, &mut told);
         told.marks.anomalies.extend(findings.iter().map(|finding| finding.kind() as u8));
         if self.settings.wanted.changes {
             told.rows.push((Output::WagerStates, write(|out| self.push_state_row(slot, out))));
-            told.rows.extend(self.other_rows(slot, !told.marks.rejects.is_empty(), &findings));
+            let is_missing = !told.marks.rejects.is_empty();
+            told.rows.extend(self.other_rows(slot, is_missing, is_held, &findings));
         }
         told
     }
@@ -153,6 +155,7 @@ impl Wagers {
         let is_settled = after.has(SETTLED);
         let due_ms = |slot: &Slot| slot.at_ms() + self.directory.due_ms(slot.game, slot.at_ms());
         let is_plain = !self.settings.wanted.postings
+            && self.directives.spares_payouts()
             && after.has(WAGER)
             && after.flags() & (CLAIMS | KNOWS | MANY) == 0
             && (is_new
@@ -219,6 +222,7 @@ impl Wagers {
         &self,
         slot: &Slot,
         is_missing: bool,
+        is_held: bool,
         findings: &[Finding],
     ) -> Vec<(Output, Vec<u8>)> {
         let mut rows = Vec::new();
@@ -237,6 +241,7 @@ impl Wagers {
             postings::of_wager(&wager, position, &mut rows, &self.settings.places);
             if slot.has(SETTLED) {
                 let (settle, position) = (self.settle_of(slot), self.kept_settle(slot).position);
+                let position = (position, is_held);
                 postings::of_settle(&wager, &settle, position, &mut rows, &self.settings.places);
             }
         }
@@ -264,7 +269,7 @@ impl Wagers {
     /// The rows at rest of a simple wager, but for where it stands.
     pub(super) fn other_rows_at_rest(&self, slot: &Slot, tick: Tick) -> Vec<(Output, Vec<u8>)> {
         let is_missing = self.missing_from_ms(slot).is_some_and(|from_ms| from_ms <= tick);
-        self.other_rows(slot, is_missing, &self.findings(slot))
+        self.other_rows(slot, is_missing, self.is_held(slot), &self.findings(slot))
     }
 }
 

@@ -57,6 +57,7 @@ impl World {
             Topic::Payments => "amount",
             Topic::Games => self.dice.word(&["payout_max", "volatility", "rtp_theoretical"]),
             Topic::Accounts => "tier",
+            Topic::Commands => "target",
         };
         let long = format!("\"{}\"", "x".repeat(129));
         let longest = format!("\"{}\"", "é".repeat(64));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::commands::Commands;
 use super::life::Life;
 use super::wire::Fact;
 
@@ -13,6 +14,8 @@ pub struct Posting {
     /// 0 is credited, 1 debited.
     pub leg: u8,
     pub account: String,
+    /// `cash`, or `held` for the player.
+    pub wallet: &'static str,
     pub currency: String,
     pub amount: i128,
     pub source: String,
@@ -32,6 +35,7 @@ fn entry(
         entry: name.clone(),
         leg,
         account: account.into(),
+        wallet: "cash",
         currency: currency.into(),
         amount,
         source: record.position(),
@@ -54,7 +58,7 @@ pub fn reversed(payment: &Fact) -> bool {
 }
 
 /// Every posting that stands.
-pub fn postings(lives: &[Life<'_>], payments: &[&Fact]) -> Vec<Posting> {
+pub fn postings(lives: &[Life<'_>], payments: &[&Fact], commands: &Commands<'_>) -> Vec<Posting> {
     let mut postings = Vec::new();
     for life in lives {
         let (wager, currency) = (life.wager, life.currency());
@@ -70,7 +74,13 @@ pub fn postings(lives: &[Life<'_>], payments: &[&Fact]) -> Vec<Posting> {
         ));
         for settle in &life.settles {
             let name = format!("outcomes/{path}/{}/payout", settle.outcome_id());
-            postings.extend(entry(settle, name, currency, life.payout_of(settle), player, "@house"));
+            let mut paid = entry(settle, name, currency, life.payout_of(settle), player, "@house");
+            if commands.hold(wager) {
+                paid.iter_mut()
+                    .filter(|posting| posting.leg == 0)
+                    .for_each(|posting| posting.wallet = "held");
+            }
+            postings.extend(paid);
         }
         if let Some(cancel) = life.cancel {
             let name = format!("outcomes/{path}/cancel");
@@ -99,11 +109,14 @@ pub fn postings(lives: &[Life<'_>], payments: &[&Fact]) -> Vec<Posting> {
     postings
 }
 
-/// (tenant, account, currency) → balance.
-pub fn balances(postings: &[Posting]) -> BTreeMap<(String, String, String), i128> {
+/// (tenant, account, currency, wallet) → balance.
+pub type Balances = BTreeMap<(String, String, String, &'static str), i128>;
+
+/// What every wallet holds.
+pub fn balances(postings: &[Posting]) -> Balances {
     let mut balances = BTreeMap::new();
     for posting in postings {
-        let key = (posting.tenant.clone(), posting.account.clone(), posting.currency.clone());
+        let key = (posting.tenant.clone(), posting.account.clone(), posting.currency.clone(), posting.wallet);
         *balances.entry(key).or_default() += posting.amount;
     }
     balances

@@ -16,14 +16,14 @@ fn top<'a>(records: &[&'a Fact]) -> Vec<&'a Fact> {
 }
 
 /// Of the records of one identity the one that stands; the others of its revision are conflicts.
-fn stand<'a>(records: &[&'a Fact], rejects: &mut Rejects) -> Option<&'a Fact> {
+pub fn stand<'a>(records: &[&'a Fact], rejects: &mut Rejects) -> Option<&'a Fact> {
     let group = top(records);
     rejects.conflict(&group);
     group.first().copied()
 }
 
 /// Facts of a topic by identity.
-fn grouped<'a, K: Ord>(
+pub fn grouped<'a, K: Ord>(
     facts: &'a [Fact],
     topic: Topic,
     key: impl Fn(&'a Fact) -> K,
@@ -36,16 +36,16 @@ fn grouped<'a, K: Ord>(
 }
 
 /// (tenant, provider, wager, payment or game).
-type Key<'a> = (&'a str, &'a str, &'a str);
+pub type Key<'a> = (&'a str, &'a str, &'a str);
 
-fn key(fact: &Fact) -> Key<'_> {
+pub fn key(fact: &Fact) -> Key<'_> {
     (&fact.tenant, &fact.provider, fact.key())
 }
 
 /// The standing rows of games and accounts.
 pub struct References<'a> {
-    games: Vec<&'a Fact>,
-    accounts: Vec<&'a Fact>,
+    pub games: Vec<&'a Fact>,
+    pub accounts: Vec<&'a Fact>,
 }
 
 impl<'a> References<'a> {

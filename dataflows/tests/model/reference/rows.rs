@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Settings;
-use super::ledger::Posting;
+use super::ledger::{Balances, Posting};
 use super::life::{Life, References};
 use super::money::{decimal, money};
 use super::wire::{Fact, Line, Topic};
@@ -23,10 +23,10 @@ const RAW_BYTES_MAX: usize = 64 << 10;
 type RejectKey = (Topic, String, String, Option<String>, Cause, String);
 
 /// Rejects and conflicts as they are found.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Rejects {
-    /// Line and raw of the smallest of equal copies.
-    rows: BTreeMap<RejectKey, (usize, Value)>,
+    /// Line and raw of the smallest of equal copies; whether a command brought it.
+    rows: BTreeMap<RejectKey, ((bool, usize), Value)>,
     /// Different contents at one standing revision, the standing one first.
     pub conflicts: Vec<Vec<Fact>>,
 }
@@ -36,17 +36,17 @@ impl Rejects {
     pub fn line(&mut self, cause: Cause, line: &Line) {
         let digest = line.digest();
         let key = (line.topic, line.tenant.clone(), line.provider.clone(), line.id.clone(), cause, digest);
-        self.add(key, line.number, shown(&line.raw));
+        self.add(key, (false, line.number), shown(&line.raw));
     }
 
     /// A record that was refused as it came.
     pub fn received(&mut self, cause: Cause, fact: &Fact) {
-        self.add(reject_key(cause, fact), fact.line, shown(&fact.raw));
+        self.add(reject_key(cause, fact), (fact.brought, fact.line), shown(&fact.raw));
     }
 
     /// A record that another one displaced, or that stands although something is missing.
     pub fn displaced(&mut self, cause: Cause, fact: &Fact) {
-        self.add(reject_key(cause, fact), fact.line, Value::Null);
+        self.add(reject_key(cause, fact), (fact.brought, fact.line), Value::Null);
     }
 
     /// All but the first of the group conflict with it.
@@ -59,7 +59,7 @@ impl Rejects {
         }
     }
 
-    fn add(&mut self, key: RejectKey, line: usize, raw: Value) {
+    fn add(&mut self, key: RejectKey, line: (bool, usize), raw: Value) {
         match self.rows.get(&key) {
             Some((first, _)) if *first <= line => {}
             _ => drop(self.rows.insert(key, (line, raw))),
@@ -67,14 +67,25 @@ impl Rejects {
     }
 
     pub fn rows(&self) -> Vec<Value> {
-        let row =
-            |((topic, tenant, provider, id, cause, digest), (line, raw)): (&RejectKey, &(usize, Value))| {
-                json!({
-                    "topic": topic.name(), "tenant": tenant, "provider": provider, "id": id, "cause": cause,
-                    "digest": digest, "position": format!("{}.jsonl:{line}", topic.name()), "raw": raw,
-                })
-            };
-        self.rows.iter().map(row).collect()
+        let mut rows = Vec::new();
+        for ((topic, tenant, provider, id, cause, digest), ((brought, line), raw)) in &self.rows {
+            let file = if *brought { Topic::Commands } else { *topic };
+            rows.push(json!({
+                "topic": topic.name(), "tenant": tenant, "provider": provider, "id": id, "cause": cause,
+                "digest": digest, "position": format!("{}.jsonl:{line}", file.name()), "raw": raw,
+            }));
+        }
+        rows
+    }
+
+    /// Topic, cause and digest of all of them.
+    pub fn keys(&self) -> Vec<(Topic, Cause, String)> {
+        self.rows.keys().map(|(topic, _, _, _, cause, digest)| (*topic, *cause, digest.clone())).collect()
+    }
+
+    /// Takes those of a record away.
+    pub fn remove(&mut self, topic: Topic, digest: &str) {
+        self.rows.retain(|key, _| (key.0, &*key.5) != (topic, digest));
     }
 }
 
@@ -111,20 +122,21 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-pub fn balances(balances: &BTreeMap<(String, String, String), i128>) -> Vec<Value> {
-    let row = |((tenant, account, currency), balance): (&(String, String, String), &i128)| {
-        json!({
-            "tenant": tenant, "account": account, "currency": currency, "wallet": "cash",
+pub fn balances(balances: &Balances) -> Vec<Value> {
+    let mut rows = Vec::new();
+    for ((tenant, account, currency, wallet), balance) in balances {
+        rows.push(json!({
+            "tenant": tenant, "account": account, "currency": currency, "wallet": wallet,
             "balance": money(*balance, currency),
-        })
-    };
-    balances.iter().map(row).collect()
+        }));
+    }
+    rows
 }
 
 pub fn posting(posting: &Posting) -> Value {
     json!({
         "tenant": posting.tenant, "entry": posting.entry, "leg": posting.leg, "account": posting.account,
-        "wallet": "cash", "currency": posting.currency, "amount": money(posting.amount, &posting.currency),
+        "wallet": posting.wallet, "currency": posting.currency, "amount": money(posting.amount, &posting.currency),
         "source": posting.source,
     })
 }
@@ -260,6 +272,22 @@ fn columns(output: &str) -> (usize, &'static [&'static str]) {
         ),
         "rejects" => (6, &["topic", "tenant", "provider", "id", "cause", "digest", "position", "raw"]),
         "anomalies" => (3, &["kind", "tenant", "subject", "severity", "evidence", "at_ms", "rule"]),
+        "decisions" => (
+            3,
+            &[
+                "tenant",
+                "provider",
+                "command_id",
+                "kind",
+                "target",
+                "actor",
+                "reason",
+                "at_ms",
+                "tick",
+                "before",
+                "after",
+            ],
+        ),
         "postings" => (3, &["tenant", "entry", "leg", "account", "wallet", "currency", "amount", "source"]),
         other => panic!("no output is called {other}"),
     }

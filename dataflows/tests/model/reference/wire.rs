@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::commands::{member, targets_soundly};
 use super::money::{Decimal, exponent, nano};
 use super::rows::{Cause, digest};
 use super::{Settings, Streams};
@@ -20,13 +21,14 @@ pub enum Topic {
     Payments,
     Games,
     Accounts,
+    Commands,
 }
 
 impl Topic {
-    pub const ALL: [Topic; 5] =
-        [Topic::Wagers, Topic::Outcomes, Topic::Payments, Topic::Games, Topic::Accounts];
+    pub const ALL: [Topic; 6] =
+        [Topic::Wagers, Topic::Outcomes, Topic::Payments, Topic::Games, Topic::Accounts, Topic::Commands];
     /// Those whose lines carry a time and so a tick.
-    pub const OF_EVENTS: [Topic; 3] = [Topic::Wagers, Topic::Outcomes, Topic::Payments];
+    pub const OF_EVENTS: [Topic; 4] = [Topic::Wagers, Topic::Outcomes, Topic::Payments, Topic::Commands];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -35,6 +37,7 @@ impl Topic {
             Topic::Payments => "payments",
             Topic::Games => "games",
             Topic::Accounts => "accounts",
+            Topic::Commands => "commands",
         }
     }
 
@@ -45,6 +48,7 @@ impl Topic {
             Topic::Payments => "payment_id",
             Topic::Games => "game",
             Topic::Accounts => "account",
+            Topic::Commands => "command_id",
         }
     }
 }
@@ -69,6 +73,7 @@ enum Shape {
     /// 0..=i64::MAX.
     Revision,
     Flag,
+    Object,
 }
 
 /// One known field: name, shape, whether it must be there.
@@ -76,7 +81,7 @@ type Field = (&'static str, Shape, bool);
 
 /// The fields of canonical content in their order.
 fn fields(topic: Topic) -> &'static [Field] {
-    use Shape::{Account, Due, Flag, Id, Rate, Revision, Since, Text, Time};
+    use Shape::{Account, Due, Flag, Id, Object, Rate, Revision, Since, Text, Time};
     match topic {
         Topic::Wagers => &[
             ("tenant", Id, false),
@@ -146,6 +151,18 @@ fn fields(topic: Topic) -> &'static [Field] {
             ("tier", Id, false),
             ("revision", Revision, false),
         ],
+        Topic::Commands => &[
+            ("tenant", Id, false),
+            ("provider", Id, false),
+            ("command_id", Id, true),
+            ("kind", Text, true),
+            ("target", Text, true),
+            ("actor", Id, true),
+            ("reason", Text, true),
+            ("at_ms", Time, true),
+            ("record", Object, false),
+            ("revision", Revision, false),
+        ],
     }
 }
 
@@ -155,7 +172,7 @@ fn asides(topic: Topic) -> &'static [Field] {
     const CLAIM: Field = ("balance_after", Shape::Text, false);
     match topic {
         Topic::Wagers | Topic::Outcomes | Topic::Payments => &[RECEIVED, CLAIM],
-        Topic::Games => &[RECEIVED],
+        Topic::Games | Topic::Commands => &[RECEIVED],
         Topic::Accounts => &[RECEIVED, ("provider", Shape::Id, false)],
     }
 }
@@ -170,6 +187,8 @@ pub struct Fact {
     pub provider: String,
     /// 1-based; the smallest of equal copies.
     pub line: usize,
+    /// A command brought it: the line is the command's.
+    pub brought: bool,
     /// The bytes of that line.
     pub raw: Vec<u8>,
     pub at_ms: i64,
@@ -229,12 +248,22 @@ impl Fact {
     }
 
     pub fn position(&self) -> String {
-        format!("{}.jsonl:{}", self.topic.name(), self.line)
+        let topic = if self.brought { Topic::Commands } else { self.topic };
+        format!("{}.jsonl:{}", topic.name(), self.line)
+    }
+
+    /// The same record under another revision.
+    pub fn at_revision(mut self, revision: i64) -> Fact {
+        self.revision = revision;
+        self.fields.insert("revision", revision.into());
+        self.content = content(self.topic, &self.fields);
+        self
     }
 
     /// Takes in an equal copy.
     pub fn merge(&mut self, copy: Fact) {
-        if copy.line < self.line {
+        if (copy.brought, copy.line) < (self.brought, self.line) {
+            self.brought = copy.brought;
             self.line = copy.line;
             self.raw = copy.raw;
         }
@@ -306,7 +335,7 @@ pub fn read(topic: Topic, lines: &[Vec<u8>], settings: &Settings) -> Vec<Line> {
     read
 }
 
-fn read_line(topic: Topic, number: usize, bytes: &[u8], settings: &Settings) -> Line {
+pub fn read_line(topic: Topic, number: usize, bytes: &[u8], settings: &Settings) -> Line {
     let mut line = Line {
         topic,
         number,
@@ -341,7 +370,10 @@ fn read_line(topic: Topic, number: usize, bytes: &[u8], settings: &Settings) -> 
     let outcome_id = legible("outcome_id").filter(|_| of_outcome).unwrap_or("-".into());
     line.id = legible(topic.key()).map(|key| shown_id(&key, &outcome_id));
 
-    let Some(known) = well_formed(topic, &object) else { return line };
+    let Some(mut known) = well_formed(topic, &object) else { return line };
+    if known.contains_key("record") {
+        known.insert("record", Value::String(member(bytes, "record")));
+    }
     line.at_ms = known.get("at_ms").and_then(Value::as_i64);
     line.received_ms = known.get("received_ms").and_then(Value::as_i64);
     line.unknown_fields = object
@@ -405,6 +437,9 @@ fn well_formed(topic: Topic, object: &[(String, Value)]) -> Option<BTreeMap<&'st
             _ => return None,
         }
     }
+    if topic == Topic::Commands && !targets_soundly(&known) {
+        return None;
+    }
     let twice = |name: &&str| object.iter().filter(|(key, _)| key == name).count() > 1;
     if RESERVED.iter().any(twice) {
         return None;
@@ -430,6 +465,7 @@ fn fits(shape: Shape, value: &Value) -> bool {
         Shape::Due => within(0..i64::MAX / 4 + 1),
         Shape::Revision => value.as_i64().is_some_and(|number| number >= 0),
         Shape::Flag => value.is_boolean(),
+        Shape::Object => value.is_object(),
     }
 }
 
@@ -439,6 +475,7 @@ fn alone(topic: Topic, known: &BTreeMap<&'static str, Value>, object: &[(String,
     let kinds: &[&str] = match topic {
         Topic::Outcomes => &["settle", "cancel", "unsettle"],
         Topic::Payments => &["deposit", "withdrawal", "adjustment"],
+        Topic::Commands => &["amend", "replay", "discard", "hold", "release"],
         _ => &[],
     };
     if text("kind").is_some_and(|kind| !kinds.contains(&kind)) {
@@ -481,6 +518,11 @@ fn fact(line: &Line, mut known: BTreeMap<&'static str, Value>) -> Fact {
     if line.topic == Topic::Accounts {
         known.remove("provider");
     }
+    if line.topic == Topic::Commands {
+        let target = known["target"].as_str().unwrap_or_default();
+        let one = if target.contains(':') { target.to_owned() } else { target.to_lowercase() };
+        known.insert("target", one.into());
+    }
     if line.topic == Topic::Outcomes && known["kind"] == "cancel" {
         known.remove("outcome_id");
     }
@@ -491,6 +533,7 @@ fn fact(line: &Line, mut known: BTreeMap<&'static str, Value>) -> Fact {
         tenant: line.tenant.clone(),
         provider: line.provider.clone(),
         line: line.number,
+        brought: false,
         raw: line.raw.clone(),
         at_ms: number("at_ms").or(number("effective_from_ms")).unwrap_or_default(),
         revision: number("revision").unwrap_or_default(),
@@ -523,6 +566,7 @@ fn content(topic: Topic, known: &BTreeMap<&'static str, Value>) -> String {
                     None => Value::from(number.text()).to_string(),
                 }
             }
+            ("record", _) => value.as_str().unwrap_or_default().to_owned(),
             _ => value.to_string(),
         };
         members.push(format!("\"{name}\":{written}"));

@@ -96,9 +96,8 @@ fn values(topic: Topic, name: &str) -> &'static [&'static [Judged]] {
 fn absent(topic: Topic, name: &str) -> Option<Cause> {
     let always = ["wager_id", "payment_id", "account", "game", "kind", "stake", "payout", "amount"];
     let of_command = ["command_id", "target", "actor", "reason", "record"].contains(&name);
-    let needed = of_command
-        || always.contains(&name)
-        || ["currency", "at_ms", "rtp_theoretical"].contains(&name);
+    let needed =
+        of_command || always.contains(&name) || ["currency", "at_ms", "rtp_theoretical"].contains(&name);
     let echo = topic == Outcomes && matches!(name, "account" | "game" | "stake");
     if needed && !echo { Some(Malformed) } else { None }
 }

@@ -173,12 +173,10 @@ fn accounts_ladder() {
 #[test]
 fn commands_ladder() {
     let digest = "0123456789abcdef".repeat(4);
-    let start = format!(
-        r#"{{"command_id":"","kind":"undo","target":7,"actor":"","reason":null,"at_ms":1767225600,"record":[]}}"#
-    );
+    let start = r#"{"command_id":"","kind":"undo","target":7,"actor":"","reason":null,"at_ms":1767225600,"record":[]}"#;
     let line = ladder(
         Commands,
-        (&start, Malformed),
+        (start, Malformed),
         &[
             (r#""command_id":"""#, r#""command_id":"c-1""#, Some(Malformed)),
             (r#""target":7"#, r#""target":"all""#, Some(Malformed)),
