@@ -1,16 +1,16 @@
 //! The pure half of Gyre: the dataflow from records to books.
 //!
 //! ```text
-//!                   ┌─── laps: a record that may mend enters again after 1 s, 4 s, 16 s ──┐
-//!                   ▼                                                                     │
-//! lines ─▶ decode ─▶ validate ─▶ matching ─▶ ledger ─▶ balances ──────────────────────┐   │
-//!                       │           │   │       └──────────┐                          │   │
-//!                       │           │   └─▶ aggregates (RTP)───▶ anomalies ───────────┤   │
-//!                       ├───────────┴─ what commands are about ─────▶ settle ─────────┤   │
-//!                       ▼           ▼                                                 ▼   │
-//!                    rejects ────rejects, wager_states ──────────────────────────▶ outputs│
-//!                       └───────────┴──▶ recollect ─▶ requests, quarantine ───────────▲   │
-//!                                            └────────────────────────────────────────────┘
+//!                   ┌─── laps: a record that may mend enters again after 1 s, 4 s, 16 s ────────┐
+//!                   ▼                                                                           │
+//! lines ─▶ decode ─▶ validate ─▶ matching ─▶ ledger ─▶ balances ──────────────────────────┐     │
+//!                       │           │   │       └──────────┐                              │     │
+//!                       │           │   └─▶ aggregates (RTP)───▶ anomalies ───────────────┤     │
+//!                       ├───────────┴─ what commands are about ─────▶ settle ─────────────┤     │
+//!                       ├───────────┬─ what fails ────▶ recollect ─▶ requests, quarantine ┤     │
+//!                       │           │                       └─────────────────────────────│─────┘
+//!                       ▼           ▼                                                     ▼
+//!                    rejects ────rejects, wager_states ──────────────────────────────▶ outputs
 //! ```
 //! The books are a function of the *set* of admitted records: not of their order, their batching or the number of
 //! workers. Everything that decides anything about money is here or in [`gyre_domain`]; nothing here knows of files,
@@ -42,6 +42,7 @@ pub mod keys;
 pub mod names;
 pub mod ops;
 pub mod packed;
+pub mod provider;
 pub mod rows;
 pub mod seams;
 

@@ -5,6 +5,7 @@ pub mod by_tick;
 mod calendar;
 pub mod fan_out;
 pub mod fold_by_key;
+mod held;
 pub mod key_index;
 pub mod sum_by_key;
 pub mod timeline_by_key;

@@ -38,8 +38,6 @@ use crate::ops::fold_by_key::{Fold, Slab, Turn, fold_by_key};
 use crate::rows::{Object, Output, push_raw, write};
 use crate::seams::Reading;
 
-pub mod provider;
-
 /// Verdicts that a record's history keeps beside those that asked: a fault that changes its cause over and over must
 /// not grow without bound.
 const OTHER_VERDICTS_MAX: usize = 32;

@@ -19,11 +19,12 @@
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
-use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::progress::frontier::MutableAntichain;
 
 use super::calendar::Calendar;
+use super::held::Held;
 use super::key_index::{KeyIndex, prefetch};
 use crate::Tick;
 
@@ -218,59 +219,40 @@ where
     let activator = stream.scope().activator_for(builder.operator_info().address);
 
     builder.build(move |capabilities| {
-        // Rows at rest are told at the end of time: that holds nobody up, not even around a loop.
-        let mut end = capabilities.into_iter().next();
         // Timers that fire with whatever comes next, or at the end, follow the frontier.
-        let mut held = end.clone().filter(|_| pace.timer_tick_ms.is_none());
-        end.iter_mut().for_each(|end| end.downgrade(&Tick::MAX));
+        let mut held = Held::new(capabilities.into_iter().next(), pace.timer_tick_ms.is_none());
         let mut keyed = Keyed::new(fold, pace);
         move |frontiers| {
             input.for_each(|capability, messages| {
                 keyed.waiting.extend(messages.drain(..).map(|updates| (updates, 0)));
-                hold_least(&mut held, capability.retain_least(0));
+                held.keep(capability.retain_least(0));
             });
             side_input.for_each(|capability, rows| {
                 keyed.side.append(rows);
-                hold_least(&mut held, capability.retain_least(0));
+                held.keep(capability.retain_least(0));
             });
-            let Some(at_end) = &end else { return };
+            let Some(now) = held.now() else { return };
             let mut handle = output.activate();
-            let frontier = frontiers
-                .iter()
-                .map(|frontier| frontier.frontier().first().copied().unwrap_or(Tick::MAX))
-                .min();
-            let frontier = frontier.unwrap_or(Tick::MAX);
+            let first = |frontier: &MutableAntichain<Tick>| frontier.frontier().first().copied();
+            let frontier = frontiers.iter().filter_map(|frontier| first(frontier)).min().unwrap_or(Tick::MAX);
             let mut done = false;
             {
-                let mut session = handle.session(held.as_ref().unwrap_or(at_end));
+                let mut session = handle.session(now);
                 let mut send = |out: F::Out| session.give(out);
                 keyed.work_through(frontier, &mut send);
                 if frontier == Tick::MAX {
                     done = !pace.rest_at_end || keyed.rest(&mut send);
                 }
             }
-            match (&mut held, keyed.least_to_come(frontier)) {
-                (Some(held), Some(least)) if least > *held.time() => held.downgrade(&least),
-                (_, None) => held = None,
-                _ => {}
-            }
+            held.advance(keyed.least_to_come(frontier));
             if done {
-                (end, held) = (None, None);
+                held.release();
             } else if frontier == Tick::MAX {
                 activator.activate();
             }
         }
     });
     stream
-}
-
-/// Keeps the capability with the lesser time.
-fn hold_least(held: &mut Option<Capability<Tick>>, other: Option<Capability<Tick>>) {
-    if let Some(other) = other
-        && held.as_ref().is_none_or(|held| other.time() < held.time())
-    {
-        *held = Some(other);
-    }
 }
 
 /// The operator's state and its work, apart from the engine.
