@@ -23,7 +23,7 @@ use crate::provider::Provider;
 use crate::recollect::Laps;
 use crate::rows::Wanted;
 use crate::rows::records::Places;
-use crate::seams::{Ground, Reading};
+use crate::seams::Reading;
 use crate::{Stage, Tick, aggregates, anomalies, ledger, matching, outputs, recollect, settle, validate};
 
 /// What the stages go by.
@@ -117,10 +117,8 @@ pub fn build_beside<'s>(
     let (again, batches) = open_loop(scope, batches, settings);
     let accounts = Rc::new(RefCell::new(Names::default()));
 
-    // No rule holds payouts yet.
-    let grounds: StreamVec<'s, Tick, Ground> = empty(scope);
     let sound = scope.region_named(Stage::Validate.name(), |region| {
-        validate::build(batches.enter(region), grounds.enter(region), settings).leave(scope)
+        validate::build(batches.enter(region), empty(region), settings).leave(scope)
     });
     let matched = scope.region_named(Stage::Matching.name(), |region| {
         matching::build(sound.records.enter(region), sound.decided.clone().enter(region), settings)
