@@ -5,21 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use gyre_dataflows::Tick;
-use gyre_dataflows::anomalies::links::Thresholds;
 use gyre_dataflows::batch::Batch;
 use gyre_dataflows::decode::Decoder;
 use gyre_dataflows::graph::{self, Settings};
 use gyre_dataflows::keys::JobKey;
-use gyre_dataflows::recollect::Laps;
-use gyre_dataflows::rows::records::Places;
 use gyre_dataflows::rows::{AnomalyKind, Output, Rows, Wanted};
 use gyre_dataflows::seams::{Counts, Reading};
 use gyre_domain::cause::Cause;
-use gyre_domain::cover::Covering;
 use gyre_domain::currency::Currencies;
 use gyre_domain::records::Topic;
 use gyre_domain::rules::Rules;
-use gyre_domain::time::GamingDays;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::operator::Operator;
@@ -109,36 +104,8 @@ fn currencies(rules: &Rules) -> Result<Currencies> {
 
 /// What the stages go by, from the rules.
 fn settings(rules: &Rules, workers: usize, wanted: Wanted, keys: JobKey) -> Result<Settings> {
-    let gaming_days = GamingDays::in_zone(&rules.gaming_day_zone).ok_or_else(|| {
+    Settings::of_replay(rules, workers, wanted, keys).ok_or_else(|| {
         Error::bug(format!("the config was read though there is no time zone `{}`", rules.gaming_day_zone))
-    })?;
-    Ok(Settings {
-        keys,
-        workers,
-        wanted,
-        places: Places::Files,
-        rest_at_end: true,
-        // Laps are counted by ticks; without them, and unless changes are read, any tick comes to the same books.
-        exact_tick_ms: (wanted.changes || rules.recollect).then_some(rules.tick_ms),
-        horizon_ms: rules.horizon_ms,
-        horizon_open_ms: rules.horizon_open_ms,
-        skew_ms_max: rules.skew_ms_max,
-        result_due_ms: rules.result_due_ms,
-        gaming_days,
-        rtp_band_z: rules.rtp_band_z,
-        velocity_window_ms: rules.velocity_window_ms,
-        velocity_wagers_max: u32::try_from(rules.velocity_wagers_max).unwrap_or(u32::MAX),
-        spike_score_max: rules.spike_score_max,
-        spike_wagers_min: usize::try_from(rules.spike_wagers_min).unwrap_or(usize::MAX),
-        thresholds: rules.thresholds.clone(),
-        laps: rules.recollect.then(|| Laps::new(&rules.lap_delays_ms, rules.tick_ms)),
-        provider: None,
-        linking: Thresholds {
-            device_accounts_min: usize::try_from(rules.device_accounts_min).unwrap_or(usize::MAX),
-            instrument_accounts_min: usize::try_from(rules.instrument_accounts_min).unwrap_or(usize::MAX),
-        },
-        covering: Covering { exposure_max: rules.net_exposure_max, staked_min: rules.covered_stake_min },
-        covered_rounds_min: usize::try_from(rules.covered_rounds_min).unwrap_or(usize::MAX),
     })
 }
 

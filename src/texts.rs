@@ -360,6 +360,7 @@ pub const HELP_KO: &[(&str, &str, &str)] = &[
     ("generate", "hours", "게임이 이어지는 시간, 0.001~8784"),
     ("generate", "seed", "같은 시드는 같은 바이트를 냄"),
     ("generate", "faults", "잘못되는 베팅의 비율, 0~1"),
+    ("generate", "late", "너무 늦게 오는 결과의 비율, 0~1"),
     ("generate", "output", "레코드를 둘 폴더"),
     ("check", "", "설정 파일을 점검: 모든 오류를 한 번에"),
     ("check", "config", "설정 파일 (TOML); 없으면 기본값을 보임"),

@@ -17,14 +17,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use gyre_dataflows::Tick;
-use gyre_dataflows::anomalies::links::{self, Thresholds};
+use gyre_dataflows::anomalies::links;
 use gyre_dataflows::graph::Settings;
 use gyre_dataflows::keys::JobKey;
 use gyre_dataflows::rows::Wanted;
-use gyre_dataflows::rows::records::Places;
 use gyre_dataflows::seams::{LinkStreams, Means, Named, Player, Shared, Tie};
-use gyre_domain::cover::Covering;
-use gyre_domain::time::GamingDays;
+use gyre_domain::rules::Rules;
 use timely::dataflow::operators::generic::operator::empty;
 use timely::dataflow::operators::{Input, Inspect, Probe};
 
@@ -84,29 +82,10 @@ fn tie(keys: &JobKey, (account, device): (u64, u64)) -> Tie {
 }
 
 fn settings(workers: usize) -> Settings {
-    Settings {
-        keys: JobKey::new(&[7; 16]),
-        workers,
-        wanted: Wanted { changes: true, postings: false },
-        places: Places::Files,
-        rest_at_end: false,
-        exact_tick_ms: Some(100),
-        horizon_ms: u64::MAX / 4,
-        horizon_open_ms: u64::MAX / 4,
-        skew_ms_max: 0,
-        result_due_ms: 0,
-        gaming_days: GamingDays::in_zone("UTC").expect("UTC is a zone"),
-        rtp_band_z: 3_291,
-        velocity_window_ms: 300_000,
-        velocity_wagers_max: 60,
-        spike_score_max: 3_500,
-        spike_wagers_min: 20,
-        laps: None,
-        provider: None,
-        linking: Thresholds { device_accounts_min: 3, instrument_accounts_min: 2 },
-        covering: Covering { exposure_max: 100, staked_min: 0 },
-        covered_rounds_min: 3,
-    }
+    let rules = Rules { recollect: false, ..Rules::default() };
+    let wanted = Wanted { changes: true, postings: false };
+    let settings = Settings::of_replay(&rules, workers, wanted, JobKey::new(&[7; 16]));
+    Settings { rest_at_end: false, ..settings.expect("the default zone is there") }
 }
 
 /// What a run took: the load, each tick's time, rows told.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use gyre_domain::cover::Covering;
-use gyre_domain::rules::Thresholds;
+use gyre_domain::rules::{Rules, Thresholds};
 use gyre_domain::time::GamingDays;
 use timely::dataflow::operators::core::Concatenate;
 use timely::dataflow::operators::core::feedback::Handle;
@@ -76,6 +76,39 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// What a replay goes by under these rules; `None` where there is no such time zone. Laps are counted by ticks;
+    /// without them, and unless changes are read, any tick comes to the same books.
+    pub fn of_replay(rules: &Rules, workers: usize, wanted: Wanted, keys: JobKey) -> Option<Self> {
+        let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        Some(Self {
+            keys,
+            workers,
+            wanted,
+            places: Places::Files,
+            rest_at_end: true,
+            exact_tick_ms: (wanted.changes || rules.recollect).then_some(rules.tick_ms),
+            horizon_ms: rules.horizon_ms,
+            horizon_open_ms: rules.horizon_open_ms,
+            skew_ms_max: rules.skew_ms_max,
+            result_due_ms: rules.result_due_ms,
+            gaming_days: GamingDays::in_zone(&rules.gaming_day_zone)?,
+            rtp_band_z: rules.rtp_band_z,
+            velocity_window_ms: rules.velocity_window_ms,
+            velocity_wagers_max: u32::try_from(rules.velocity_wagers_max).unwrap_or(u32::MAX),
+            spike_score_max: rules.spike_score_max,
+            spike_wagers_min: count(rules.spike_wagers_min),
+            thresholds: rules.thresholds.clone(),
+            laps: rules.recollect.then(|| Laps::new(&rules.lap_delays_ms, rules.tick_ms)),
+            provider: None,
+            linking: Linking {
+                device_accounts_min: count(rules.device_accounts_min),
+                instrument_accounts_min: count(rules.instrument_accounts_min),
+            },
+            covering: Covering { exposure_max: rules.net_exposure_max, staked_min: rules.covered_stake_min },
+            covered_rounds_min: count(rules.covered_rounds_min),
+        })
+    }
+
     /// How the folds handle ticks.
     pub fn pace(&self) -> Pace {
         Pace {

@@ -70,11 +70,11 @@ pub fn build<'s>(inputs: LinkStreams<'s>, settings: &Settings) -> StreamVec<'s, 
     by_tick(rows.inner, Pipeline, "tell links", settings.rest_at_end, Teller::new(settings.wanted))
 }
 
+/// Links between nodes, and what nodes are called.
+type Stars<'s> = (VecCollection<'s, Tick, (u128, u128)>, VecCollection<'s, Tick, (u128, Rider)>);
+
 /// Links each account to the least of those who used the same, where enough did; and says what is to be told of them.
-pub fn stars<'s>(
-    ties: VecCollection<'s, Tick, Tie>,
-    thresholds: Thresholds,
-) -> (VecCollection<'s, Tick, (u128, u128)>, VecCollection<'s, Tick, (u128, Rider)>) {
+pub fn stars<'s>(ties: VecCollection<'s, Tick, Tie>, thresholds: Thresholds) -> Stars<'s> {
     let users =
         ties.map(|tie| (tie.shared, tie.player)).arrange_by_key_named("arrange accounts by what they used");
     let least = users.clone().reduce_abelian::<_, ValBuilder<_, _, _, _>, ValSpine<_, _, _, _>, _, _>(

@@ -234,7 +234,7 @@ where
             let Some(now) = held.now() else { return };
             let mut handle = output.activate();
             let first = |frontier: &MutableAntichain<Tick>| frontier.frontier().first().copied();
-            let frontier = frontiers.iter().filter_map(|frontier| first(frontier)).min().unwrap_or(Tick::MAX);
+            let frontier = frontiers.iter().filter_map(first).min().unwrap_or(Tick::MAX);
             let mut done = false;
             {
                 let mut session = handle.session(now);

@@ -4,22 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use gyre_dataflows::Tick;
-use gyre_dataflows::anomalies::links::Thresholds;
 use gyre_dataflows::batch::Batch;
 use gyre_dataflows::decode::admission::admit;
 use gyre_dataflows::decode::{Decoded, Decoder, Lines};
 use gyre_dataflows::graph::{self, Settings};
 use gyre_dataflows::keys::JobKey;
 use gyre_dataflows::provider::Provider;
-use gyre_dataflows::recollect::Laps;
-use gyre_dataflows::rows::records::Places;
 use gyre_dataflows::rows::{Output, Wanted};
 use gyre_dataflows::seams::{Counts, Reading};
-use gyre_domain::cover::Covering;
 use gyre_domain::currency::Currencies;
 use gyre_domain::records::Topic;
 use gyre_domain::rules::Rules;
-use gyre_domain::time::GamingDays;
 use timely::dataflow::operators::{Input, Inspect, Probe};
 
 /// How the records of a stream come to the graph.
@@ -66,36 +61,13 @@ impl Told {
 
 /// What the graph goes by under rules.
 pub fn settings(rules: &Rules, workers: usize, wanted: Wanted) -> Settings {
-    Settings {
-        keys: JobKey::new(&[7; 16]),
-        workers,
-        wanted,
-        places: Places::Files,
-        rest_at_end: true,
-        exact_tick_ms: wanted.changes.then_some(rules.tick_ms),
-        horizon_ms: rules.horizon_ms,
-        horizon_open_ms: rules.horizon_open_ms,
-        skew_ms_max: rules.skew_ms_max,
-        result_due_ms: rules.result_due_ms,
-        gaming_days: GamingDays::in_zone(&rules.gaming_day_zone).expect("tests name zones that there are"),
-        rtp_band_z: rules.rtp_band_z,
-        velocity_window_ms: rules.velocity_window_ms,
-        velocity_wagers_max: rules.velocity_wagers_max as u32,
-        spike_score_max: rules.spike_score_max,
-        spike_wagers_min: rules.spike_wagers_min as usize,
-        thresholds: rules.thresholds.clone(),
-        laps: rules
-            .recollect
-            .then(|| Laps::new(&rules.lap_delays_ms, rules.tick_ms))
-            .filter(|_| wanted.changes),
-        provider: None,
-        linking: Thresholds {
-            device_accounts_min: rules.device_accounts_min as usize,
-            instrument_accounts_min: rules.instrument_accounts_min as usize,
-        },
-        covering: Covering { exposure_max: rules.net_exposure_max, staked_min: rules.covered_stake_min },
-        covered_rounds_min: rules.covered_rounds_min as usize,
+    let settings = Settings::of_replay(rules, workers, wanted, JobKey::new(&[7; 16]));
+    let mut settings = settings.expect("tests name zones that there are");
+    // Where nobody reads changes, cuts do not keep the ticks of lines.
+    if !wanted.changes {
+        (settings.exact_tick_ms, settings.laps) = (None, None);
     }
+    settings
 }
 
 /// Lines of each topic, without terminators.

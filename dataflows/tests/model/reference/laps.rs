@@ -34,6 +34,9 @@ pub struct Laps {
 /// What names a failed record: topic, tenant, provider, id, digest.
 type Name = (String, String, String, Option<String>, String);
 
+/// Whose records meet: whether a payment's, tenant, provider, wager or payment.
+type Key = (bool, String, String, String);
+
 /// Goes through the whole history, and on until the last lap.
 ///
 /// Records of one wager or payment meet each other and the reference rows, nothing else: each such group is looked at
@@ -42,7 +45,7 @@ pub fn laps(streams: &Streams, settings: &Settings, delays_ms: &[i64]) -> Laps {
     // Of each name one course for everybody who judges it: a copy refused as it came, and one that fails later.
     let mut all: BTreeMap<Name, Vec<Course>> = BTreeMap::new();
     let mut rows = Vec::new();
-    let mut groups: BTreeMap<(bool, String, String, String), Vec<(i64, Fact)>> = BTreeMap::new();
+    let mut groups: BTreeMap<Key, Vec<(i64, Fact)>> = BTreeMap::new();
     for topic in Topic::ALL {
         let is_event = Topic::OF_EVENTS.contains(&topic);
         let lines = wire::read(topic, streams.of(topic), settings);

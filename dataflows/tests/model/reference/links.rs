@@ -107,13 +107,16 @@ fn bets<'a>(lives: &'a [Life<'a>]) -> impl Iterator<Item = &'a Life<'a>> {
     lives.iter().filter(counts)
 }
 
+/// Wagers of rounds, by provider, game and round.
+type Rounds<'a> = BTreeMap<[&'a str; 3], Vec<&'a Life<'a>>>;
+
 fn round<'a>(life: &'a Life<'_>) -> Option<&'a str> {
     life.wager.opt("round")
 }
 
 fn opposite(lives: &[Life<'_>], sets: &Sets, settings: &Settings) -> Vec<Value> {
     // By group and currency: by provider, game and round.
-    let mut rounds: BTreeMap<(Account, &str), BTreeMap<[&str; 3], Vec<&Life<'_>>>> = BTreeMap::new();
+    let mut rounds: BTreeMap<(Account, &str), Rounds<'_>> = BTreeMap::new();
     for life in bets(lives) {
         let group = (sets.root(&account(life.wager)), life.currency());
         let name = [&*life.wager.provider, life.wager.text("game"), round(life).unwrap_or_default()];
