@@ -40,8 +40,8 @@ fn a_million_records_recover_and_rest_as_the_reference_says() {
     let folder = tempfile::tempdir().expect("a folder");
     let plan = Plan {
         wagers: 500_000,
-        accounts: 20_000,
-        games: 200,
+        accounts: 300,
+        games: 40,
         hours: 6.0,
         seed: 30,
         faults: 0.02,

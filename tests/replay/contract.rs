@@ -96,13 +96,15 @@ const CAUSES: [&str; 20] = [
     "unsupported_field",
 ];
 
-const ANOMALIES: [&str; 8] = [
+const ANOMALIES: [&str; 10] = [
     "balance_mismatch",
     "conflict",
+    "improbable_wins",
     "late_wager",
     "overdraft",
     "payout_above_maximum",
     "rtp_out_of_band",
+    "slow_drift",
     "stake_spike",
     "velocity",
 ];

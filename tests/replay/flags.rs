@@ -169,6 +169,7 @@ fn the_books_stand_in_out_unless_told_otherwise() {
     let outputs = [
         "anomalies.jsonl",
         "balances.jsonl",
+        "decisions.jsonl",
         "quarantine.jsonl",
         "recollect.jsonl",
         "rejects.jsonl",

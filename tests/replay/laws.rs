@@ -96,7 +96,7 @@ fn workers_changes_ticks_and_packing_leave_the_books_alone() {
 fn change_logs_are_in_order_and_end_in_the_final_state() {
     for feed in feeds() {
         let one = feed.books("--workers 1 --postings --changes");
-        assert_eq!(one.files.len(), 16, "{:?}", one.files.keys());
+        assert_eq!(one.files.len(), 18, "{:?}", one.files.keys());
         for workers in ["2", "4"] {
             let books = feed.books(&format!("--workers {workers} --postings --changes"));
             for (name, bytes) in &one.files {

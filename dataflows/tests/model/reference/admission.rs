@@ -22,7 +22,10 @@ pub fn judge(topic: Topic, lines: &[Line], settings: &Settings) -> Vec<Verdict> 
         return lines.iter().map(|line| Verdict { cause: line.cause, tick: 0 }).collect();
     }
     let blocks = lines.last().map_or(0, block) + 1;
-    let medians: Vec<Option<i64>> = (0..blocks).map(|block| median_ms(lines, block)).collect();
+    let mut medians: Vec<Option<i64>> = vec![None; blocks];
+    for of_block in lines.chunk_by(|one, next| block(one) == block(next)) {
+        medians[block(&of_block[0])] = median_ms(of_block);
+    }
     let is_beyond_gap = |line: &Line| match (line.receipt_ms(), medians[block(line)]) {
         (Some(receipt_ms), Some(median_ms)) => receipt_ms > median_ms + settings.gap_ms_max,
         _ => false,
@@ -59,9 +62,8 @@ fn block(line: &Line) -> usize {
 }
 
 /// The lower median receipt of a block; none if none of its lines decodes.
-fn median_ms(lines: &[Line], of_block: usize) -> Option<i64> {
-    let mut receipts: Vec<i64> =
-        lines.iter().filter(|line| block(line) == of_block).filter_map(Line::receipt_ms).collect();
+fn median_ms(of_block: &[Line]) -> Option<i64> {
+    let mut receipts: Vec<i64> = of_block.iter().filter_map(Line::receipt_ms).collect();
     receipts.sort_unstable();
     receipts.get(receipts.len().checked_sub(1)? / 2).copied()
 }

@@ -132,7 +132,9 @@ const CAUSES: [Cause; 20] = [
 /// How the records of one wager or payment fare.
 fn course(group: &[(i64, Fact)], references: &References<'_>, settings: &Settings) -> Courses {
     let mut ticks: BTreeSet<i64> = group.iter().map(|(tick, _)| *tick).collect();
-    for due_ms in references.dues().chain([settings.result_due_ms]) {
+    let wagers = group.iter().filter(|(_, fact)| fact.topic == Topic::Wagers);
+    let dues: BTreeSet<i64> = wagers.map(|(_, wager)| references.due_ms(wager, settings)).collect();
+    for due_ms in dues {
         ticks.extend(group.iter().map(|(_, fact)| up(fact.at_ms + due_ms, settings.tick_ms)));
     }
     let mut courses = Courses::new();

@@ -66,9 +66,10 @@ impl<'a> References<'a> {
         of_game.filter(|row| row.at_ms <= wager.at_ms).max_by_key(|row| row.at_ms).copied()
     }
 
-    /// How long after a wager its result is due, as any row says.
-    pub fn dues(&self) -> impl Iterator<Item = i64> + '_ {
-        self.games.iter().filter_map(|row| row.number("result_due_ms"))
+    /// How long after a wager its result is due.
+    pub fn due_ms(&self, wager: &Fact, settings: &Settings) -> i64 {
+        let row = self.game(wager);
+        row.and_then(|row| row.number("result_due_ms")).unwrap_or(settings.result_due_ms)
     }
 
     /// The check of a wager or payment against the rows, where the tenant has any of the kind.
@@ -142,10 +143,8 @@ impl<'a> Life<'a> {
 
     /// When its outcome is due, while it is open.
     fn due_ms(&self, references: &References<'_>, settings: &Settings) -> i64 {
-        let row = references.game(self.wager);
-        let wait_ms = row.and_then(|row| row.number("result_due_ms"));
         let since_ms = self.unsettles.iter().map(|unsettle| unsettle.at_ms).chain([self.wager.at_ms]).max();
-        since_ms.unwrap_or_default().saturating_add(wait_ms.unwrap_or(settings.result_due_ms))
+        since_ms.unwrap_or_default().saturating_add(references.due_ms(self.wager, settings))
     }
 
     pub fn outcome_revision(&self) -> Option<i64> {
