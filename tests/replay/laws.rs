@@ -152,13 +152,15 @@ fn the_order_of_lines_moves_only_positions() {
     for feed in feeds() {
         let admitted = Feed::new();
         let rejects = feed.books("").rows("rejects");
-        for stream in STREAMS {
+        // Nobody decides anything in these feeds.
+        let streams = STREAMS.into_iter().filter(|stream| *stream != "commands");
+        for stream in streams.clone() {
             let text = std::fs::read(feed.path().join(format!("{stream}.jsonl"))).expect("the stream");
             let lines: Vec<&[u8]> = text.split_inclusive(|&byte| byte == b'\n').collect();
             admitted.write(&format!("{stream}.jsonl"), without_clock_faults(&lines, &rejects, stream));
         }
         let backwards = Feed::new();
-        for stream in STREAMS {
+        for stream in streams {
             let text = std::fs::read(admitted.path().join(format!("{stream}.jsonl"))).expect("the stream");
             let mut lines: Vec<&[u8]> = text.split_inclusive(|&byte| byte == b'\n').collect();
             lines.reverse();
