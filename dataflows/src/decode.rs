@@ -20,6 +20,7 @@ use crate::keys::{JobKey, owner};
 use crate::packed::{pack, pack_amended};
 
 pub mod admission;
+pub mod provider;
 
 /// Lines of one topic, in one piece of memory.
 pub struct Lines {

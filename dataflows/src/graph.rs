@@ -15,11 +15,11 @@ use timely::dataflow::{Scope, StreamVec};
 
 use crate::anomalies::links::{self, Thresholds as Linking};
 use crate::batch::Batch;
+use crate::decode::provider::Provider;
 use crate::faults::FaultTeller;
 use crate::keys::JobKey;
 use crate::names::Names;
 use crate::ops::fold_by_key::Pace;
-use crate::provider::Provider;
 use crate::recollect::Laps;
 use crate::rows::Wanted;
 use crate::rows::records::Places;

@@ -42,7 +42,6 @@ pub mod keys;
 pub mod names;
 pub mod ops;
 pub mod packed;
-pub mod provider;
 pub mod rows;
 pub mod seams;
 

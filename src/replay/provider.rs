@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use gyre_dataflows::decode::Decoder;
-use gyre_dataflows::provider::Provider;
+use gyre_dataflows::decode::provider::Provider;
 use gyre_domain::records::Topic;
 use gyre_domain::rules::Rules;
 

@@ -32,7 +32,8 @@ pub fn until_read<'s, D: Ord + Clone + 'static>(
                 consolidate(&mut held);
                 consolidated = held.len();
             }
-            match (frontier.frontier().first(), &mut capability) {
+            // At the last of all ticks there are rows at rest only: the records are over.
+            match (frontier.frontier().first().filter(|&&tick| tick < Tick::MAX), &mut capability) {
                 (Some(tick), Some(capability)) if *tick > *capability.time() => capability.downgrade(tick),
                 (None, Some(last)) => {
                     consolidate(&mut held);

@@ -90,12 +90,12 @@ impl World {
             }
         };
         let plan = self.dice.pick(&self.plans).clone();
-        let (name, value): (&str, Value) = match self.dice.below(12) {
+        let (name, value): (&str, Value) = match self.dice.below(14) {
             0..4 => ("payout", self.amount(plan.stake_minor * 2, plan.currency).into()),
             4 | 5 => ("stake", self.amount(plan.stake_minor, plan.currency).into()),
             6 | 7 => ("account", plan.account.into()),
-            8 if line.topic == Topic::Payments => ("payment_id", "m0".into()),
-            8 => ("wager_id", plan.wager_id.into()),
+            8 | 12 | 13 if line.topic == Topic::Payments => ("payment_id", "m0".into()),
+            8 | 12 | 13 => ("wager_id", plan.wager_id.into()),
             9 if line.topic == Topic::Games => ("game", plan.game.into()),
             9 if self.dice.chance(60) => ("wager_id", "w0".into()),
             9 => ("at_ms", self.time().into()),

@@ -14,9 +14,9 @@ use gyre_domain::decode::{UnknownFields, decode};
 use gyre_domain::records::{Record, Topic};
 use gyre_domain::rules::Rules;
 
+use super::{Decoder, Lines};
 use crate::Tick;
 use crate::batch::Batch;
-use crate::decode::{Decoder, Lines};
 use crate::faults::Named;
 use crate::rows::records::RECOLLECTED;
 
