@@ -1,6 +1,8 @@
 //! Faults: what stages that judge records tell of those that failed, and how a failed record is asked for its verdict
 //! again. What a stage holds of this is nothing but the records asked in the tick at hand.
 
+use std::cell::Cell;
+
 use gyre_domain::cause::Cause;
 use gyre_domain::records::{Record, Topic, digest, hex};
 use hashbrown::HashSet;
@@ -145,15 +147,30 @@ impl Updates for FaultBatch {
 pub struct FaultTeller {
     keys: JobKey,
     workers: usize,
-    /// How many laps a record has; `None` where nobody asks for faults.
-    laps: Option<usize>,
+    /// `None` where nobody asks for faults.
+    laps: Option<LapsOfOne>,
     entered: HashSet<u128, Keyed>,
+    enters_until: Cell<Tick>,
+}
+
+/// What is known of a record's laps where it is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct LapsOfOne {
+    /// How many there are.
+    pub number: usize,
+    /// How long after it failed the last of them is due at most.
+    pub all_within_ms: u64,
 }
 
 impl FaultTeller {
-    /// A teller for `laps` laps; `None` tells nothing.
-    pub fn new(keys: JobKey, workers: usize, laps: Option<usize>) -> Self {
-        Self { keys, workers, laps, entered: HashSet::default() }
+    /// A teller for `laps` of each record; `None` tells nothing.
+    pub fn new(keys: JobKey, workers: usize, laps: Option<LapsOfOne>) -> Self {
+        Self { keys, workers, laps, entered: HashSet::default(), enters_until: Cell::new(0) }
+    }
+
+    /// The last tick at which a record may enter again, going by what was told: laps count from the start of a fault.
+    pub fn enters_until(&self) -> Tick {
+        self.enters_until.get()
     }
 
     /// Whether anybody asks for faults.
@@ -202,7 +219,9 @@ impl FaultTeller {
         let mut tell = |fault: &Fault, verdict: Verdict| {
             let is_asked = match verdict {
                 Verdict::Again => true,
-                Verdict::Failed => self.laps == Some(0) || !fault.cause.enters_again(),
+                Verdict::Failed => {
+                    self.laps.is_some_and(|laps| laps.number == 0) || !fault.cause.enters_again()
+                }
                 Verdict::Mended | Verdict::Forgotten => false,
             };
             let named = if is_asked { named(fault.id).map(Box::new) } else { None };
@@ -236,6 +255,10 @@ impl FaultTeller {
     }
 
     fn push(&self, change: FaultChange, out: &mut Vec<FaultBatch>) {
+        if let (Verdict::Failed, Some(laps)) = (change.verdict, self.laps) {
+            let until = change.tick.saturating_add(laps.all_within_ms);
+            self.enters_until.set(self.enters_until.get().max(until));
+        }
         let worker = owner(change.id, self.workers) as u32;
         match out.iter_mut().find(|batch| batch.worker == worker) {
             Some(batch) => batch.changes.push(change),

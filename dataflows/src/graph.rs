@@ -23,7 +23,7 @@ use crate::ops::fold_by_key::Pace;
 use crate::recollect::Laps;
 use crate::rows::Wanted;
 use crate::rows::records::Places;
-use crate::seams::Reading;
+use crate::seams::{PlaysBatch, Reading};
 use crate::{Stage, Tick, aggregates, anomalies, ledger, matching, outputs, recollect, settle, validate};
 
 /// What the stages go by.
@@ -125,7 +125,7 @@ impl Settings {
 
     /// Tells faults, where anybody asks.
     pub fn fault_teller(&self) -> FaultTeller {
-        FaultTeller::new(self.keys, self.workers, self.laps.as_ref().map(|laps| laps.delays_ms.len()))
+        FaultTeller::new(self.keys, self.workers, self.laps.as_ref().map(Laps::of_one))
     }
 
     /// The rows that stand at rest.
@@ -147,31 +147,23 @@ pub fn build_beside<'s>(
     other: Option<&Settings>,
 ) -> (StreamVec<'s, Tick, Reading>, Option<StreamVec<'s, Tick, Reading>>) {
     let scope: Scope<'s, Tick> = batches.scope();
-    let (again, batches) = open_loop(scope, batches, settings);
+    let (open, again) = open_loop(scope, settings);
+    let batches = scope.concatenate(again.answers.into_iter().chain([batches]));
     let accounts = Rc::new(RefCell::new(Names::default()));
 
     let sound = scope.region_named(Stage::Validate.name(), |region| {
-        validate::build(batches.enter(region), empty(region), settings).leave(scope)
+        validate::build(batches.enter(region), again.laps.enter(region), empty(region), settings).leave(scope)
     });
     let matched = scope.region_named(Stage::Matching.name(), |region| {
-        matching::build(sound.records.enter(region), sound.decided.clone().enter(region), settings)
-            .leave(scope)
+        let (records, laps) = (sound.records.enter(region), sound.laps.enter(region));
+        matching::build(records, laps, sound.decided.clone().enter(region), settings).leave(scope)
     });
     let ledger = scope.region_named(Stage::Ledger.name(), |region| {
         ledger::build(matched.ledger.enter(region), &accounts, settings).leave(scope)
     });
     let others = other.map(|other| {
-        let rtp = scope.region_named("aggregates under other rules", |region| {
-            aggregates::build(matched.plays.clone().enter(region), other).leave(scope)
-        });
-        let found = scope.region_named("anomalies under other rules", |region| {
-            let inputs = anomalies::Inputs {
-                events: ledger.events.clone().enter(region),
-                wins: ledger.wins.clone().enter(region),
-            };
-            anomalies::build(inputs, &accounts, other).leave(scope)
-        });
-        scope.concatenate([rtp, found])
+        let inputs = anomalies::Inputs { events: ledger.events.clone(), wins: ledger.wins.clone() };
+        judge_beside(matched.plays.clone(), inputs, &accounts, other)
     });
     let rtp = scope.region_named(Stage::Aggregates.name(), |region| {
         aggregates::build(matched.plays.enter(region), settings).leave(scope)
@@ -195,22 +187,50 @@ pub fn build_beside<'s>(
         links::build(matched.links.enter(region), settings).leave(scope)
     });
     let mut told = vec![sound.told, matched.told, ledger.told, rtp, found, linked, decisions];
-    if let (Some(recollected), Some(again)) = (recollected, again) {
-        recollected.entering.connect_loop(again);
+    if let (Some(recollected), Some(open)) = (recollected, open) {
+        recollected.laps.connect_loop(open.laps);
+        open.answers.into_iter().for_each(|answers| recollected.answers.clone().connect_loop(answers));
         told.push(recollected.told);
     }
     (outputs::build(told), others)
 }
 
-/// The end of the loop, to be connected, and its beginning, where what comes around joins what comes in.
-type Opened<'s> = (Option<Handle<'s, Tick, Vec<Batch>>>, StreamVec<'s, Tick, Batch>);
+/// What is told of games' and players' figures under other rules.
+fn judge_beside<'s>(
+    plays: StreamVec<'s, Tick, PlaysBatch>,
+    inputs: anomalies::Inputs<'s>,
+    accounts: &Rc<RefCell<Names>>,
+    other: &Settings,
+) -> StreamVec<'s, Tick, Reading> {
+    let scope = plays.scope();
+    let rtp = scope.region_named("aggregates under other rules", |region| {
+        aggregates::build(plays.enter(region), other).leave(scope)
+    });
+    let found = scope.region_named("anomalies under other rules", |region| {
+        let inputs =
+            anomalies::Inputs { events: inputs.events.enter(region), wins: inputs.wins.enter(region) };
+        anomalies::build(inputs, accounts, other).leave(scope)
+    });
+    scope.concatenate([rtp, found])
+}
 
-fn open_loop<'s>(
-    scope: Scope<'s, Tick>,
-    batches: StreamVec<'s, Tick, Batch>,
-    settings: &Settings,
-) -> Opened<'s> {
-    let Some(laps) = &settings.laps else { return (None, batches) };
-    let (again, entering) = scope.feedback(laps.loop_ms);
-    (Some(again), scope.concatenate([batches, entering]))
+/// The ends of the loop, to be connected.
+struct Open<'s> {
+    laps: Handle<'s, Tick, Vec<Batch>>,
+    answers: Option<Handle<'s, Tick, Vec<Batch>>>,
+}
+
+/// What comes around.
+struct Again<'s> {
+    laps: StreamVec<'s, Tick, Batch>,
+    answers: Option<StreamVec<'s, Tick, Batch>>,
+}
+
+/// Laps have an edge of their own, so that nothing but a verdict waits for them. What a stand-in provider answers are
+/// records like any other: they join those that come in, which must then wait for it.
+fn open_loop<'s>(scope: Scope<'s, Tick>, settings: &Settings) -> (Option<Open<'s>>, Again<'s>) {
+    let Some(laps) = &settings.laps else { return (None, Again { laps: empty(scope), answers: None }) };
+    let (open, again) = scope.feedback(laps.loop_ms);
+    let (open_answers, answers) = settings.provider.as_ref().map(|_| scope.feedback(laps.loop_ms)).unzip();
+    (Some(Open { laps: open, answers: open_answers }), Again { laps: again, answers })
 }

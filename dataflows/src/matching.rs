@@ -23,7 +23,7 @@ use crate::directives::Decided;
 use crate::faults::FaultBatch;
 use crate::graph::Settings;
 use crate::ops::fan_out::fan_out;
-use crate::ops::fold_by_key::fold_by_key;
+use crate::ops::fold_by_key::fold_in_loop;
 use crate::seams::{LedgerBatch, LinkStreams, Links, PlaysBatch, Reading, Seen};
 use commanded::Beside;
 use told::Outbox;
@@ -75,9 +75,10 @@ impl Outputs<'_> {
 
 type Besides<'s> = StreamVec<'s, Tick, (Beside, Tick, isize)>;
 
-/// Builds the stage. `decided` is on every worker.
+/// Builds the stage. `laps` are failed records that enter again; `decided` is on every worker.
 pub fn build<'s>(
     records: StreamVec<'s, Tick, Batch>,
+    laps: StreamVec<'s, Tick, Batch>,
     decided: StreamVec<'s, Tick, (Decided, Tick, isize)>,
     settings: &Settings,
 ) -> Outputs<'s> {
@@ -85,17 +86,11 @@ pub fn build<'s>(
     let pace = settings.pace();
     // Each of the three folds, on each worker, tells under a number of its own.
     let teller = 3 * scope.index() as u32;
-    let is_reference = |batch: &Batch| matches!(batch.topic(), Topic::Games | Topic::Accounts);
-    let (facts, rows): (StreamVec<'s, Tick, Batch>, StreamVec<'s, Tick, Batch>) =
-        records.ok_err(move |batch: Batch| if is_reference(&batch) { Err(batch) } else { Ok(batch) });
-    let (payments, wagers): (StreamVec<'s, Tick, Batch>, StreamVec<'s, Tick, Batch>) =
-        facts.ok_err(|batch: Batch| match batch.topic() {
-            Topic::Payments => Ok(batch),
-            _ => Err(batch),
-        });
+    let [rows, wagers, payments] = by_fold(records);
+    let [row_laps, wager_laps, payment_laps] = by_fold(laps);
     let references = references::References::new(settings.clone(), teller);
-    let rows = fold_by_key(rows, decided.clone(), "fold reference rows", pace, references);
-    let (standing, rows_told) = fan_out(rows, "hand out reference rows", |mut outbox: Outbox, parts| {
+    let rows = fold_in_loop(rows, decided.clone(), row_laps, "fold reference rows", pace, references);
+    let (standing, rows_told) = fan_out(rows.told, "hand out reference rows", |mut outbox: Outbox, parts| {
         parts.first.append(&mut outbox.references);
         parts.second.push(outbox);
     });
@@ -105,18 +100,14 @@ pub fn build<'s>(
     let beside = scope.concatenate([standing, decided]);
     let wagers_fold = wagers::Wagers::new(settings.clone(), teller + 1);
     let payments_fold = payments::Payments::new(settings.clone(), teller + 2);
-    let wagers = fold_by_key(wagers, beside.clone(), "fold wagers", pace, wagers_fold);
-    let payments = fold_by_key(payments, beside, "fold payments", pace, payments_fold);
-    let all = scope.concatenate([rows_told, wagers, payments]);
+    let wagers = fold_in_loop(wagers, beside.clone(), wager_laps, "fold wagers", pace, wagers_fold);
+    let payments = fold_in_loop(payments, beside, payment_laps, "fold payments", pace, payments_fold);
+    let faults = scope.concatenate([rows.verdicts, wagers.verdicts, payments.verdicts]);
+    let all = scope.concatenate([rows_told, wagers.told, payments.told]);
     let (figures, told) = fan_out(all, "hand out what is told", |mut outbox: Outbox, parts| {
-        parts.second.push((std::mem::take(&mut outbox.told), std::mem::take(&mut outbox.faults)));
+        parts.second.push(std::mem::take(&mut outbox.told));
         parts.first.push(outbox);
     });
-    let (told, faults) =
-        fan_out(told, "hand out faults", |(told, faults): (Reading, Vec<FaultBatch>), parts| {
-            parts.first.push(told);
-            parts.second.extend(faults);
-        });
     let (figures, seen) = fan_out(figures, "hand out what is seen", |mut outbox: Outbox, parts| {
         parts.second.append(&mut outbox.seen);
         parts.first.push(outbox);
@@ -127,6 +118,21 @@ pub fn build<'s>(
         parts.second.extend(outbox.plays.into_iter().filter(|batch| !batch.is_empty()));
     });
     Outputs { ledger, plays, links, seen, told, faults }
+}
+
+/// What each fold takes: reference rows, wagers with their outcomes, payments.
+fn by_fold<'s>(batches: StreamVec<'s, Tick, Batch>) -> [StreamVec<'s, Tick, Batch>; 3] {
+    let (facts, rows): (StreamVec<'s, Tick, Batch>, StreamVec<'s, Tick, Batch>) =
+        batches.ok_err(|batch: Batch| match batch.topic() {
+            Topic::Games | Topic::Accounts => Err(batch),
+            _ => Ok(batch),
+        });
+    let (payments, wagers): (StreamVec<'s, Tick, Batch>, StreamVec<'s, Tick, Batch>) =
+        facts.ok_err(|batch: Batch| match batch.topic() {
+            Topic::Payments => Ok(batch),
+            _ => Err(batch),
+        });
+    [rows, wagers, payments]
 }
 
 /// Hands out who used what, and the bets of rounds.

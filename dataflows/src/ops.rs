@@ -7,5 +7,7 @@ pub mod fan_out;
 pub mod fold_by_key;
 mod held;
 pub mod key_index;
+mod slab;
 pub mod sum_by_key;
 pub mod timeline_by_key;
+mod waiting;

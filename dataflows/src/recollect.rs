@@ -30,7 +30,7 @@ use timely::dataflow::{Scope, StreamVec};
 
 use crate::Tick;
 use crate::batch::{Batch, Lap};
-use crate::faults::{FaultBatch, Home, Named, Verdict};
+use crate::faults::{FaultBatch, Home, LapsOfOne, Named, Verdict};
 use crate::graph::Settings;
 use crate::keys::owner;
 use crate::ops::fan_out::fan_out;
@@ -62,12 +62,21 @@ impl Laps {
         let loop_ms = delays_ms.iter().copied().min().unwrap_or(tick_ms);
         Self { delays_ms, tick_ms, loop_ms }
     }
+
+    /// The laps of one record.
+    pub fn of_one(&self) -> LapsOfOne {
+        // Each is due at the tick at or after its time.
+        let each = self.delays_ms.iter().map(|delay| delay + self.tick_ms);
+        LapsOfOne { number: self.delays_ms.len(), all_within_ms: each.sum() }
+    }
 }
 
 /// What the stage gives.
 pub struct Outputs<'s> {
-    /// Laps and answers: what enters again.
-    pub entering: StreamVec<'s, Tick, Batch>,
+    /// Failed records that enter again.
+    pub laps: StreamVec<'s, Tick, Batch>,
+    /// What the provider answers.
+    pub answers: StreamVec<'s, Tick, Batch>,
     /// Requests, quarantine and counts.
     pub told: StreamVec<'s, Tick, Reading>,
 }
@@ -75,7 +84,11 @@ pub struct Outputs<'s> {
 impl Outputs<'_> {
     /// Leaves the stage's region.
     pub fn leave(self, scope: Scope<'_, Tick>) -> Outputs<'_> {
-        Outputs { entering: self.entering.leave(scope), told: self.told.leave(scope) }
+        Outputs {
+            laps: self.laps.leave(scope),
+            answers: self.answers.leave(scope),
+            told: self.told.leave(scope),
+        }
     }
 }
 
@@ -84,17 +97,22 @@ pub fn build<'s>(faults: StreamVec<'s, Tick, FaultBatch>, laps: &Laps, settings:
     let nothing = empty(faults.scope());
     let fold = Recollection { settings: settings.clone(), laps: laps.clone(), tallied: Tally::default() };
     let told = fold_by_key(faults, nothing, "keep what fails by record", settings.pace(), fold);
-    let (entering, told) = fan_out(told, "hand out laps and requests", |round: Round, parts| {
-        parts.first.extend(round.entering);
+    let (laps, told) = fan_out(told, "hand out laps and requests", |mut round: Round, parts| {
+        parts.first.append(&mut round.laps);
+        parts.second.push(round);
+    });
+    let (answers, told) = fan_out(told, "hand out answers", |round: Round, parts| {
+        parts.first.extend(round.answers);
         parts.second.push(round.told);
     });
-    Outputs { entering, told }
+    Outputs { laps, answers, told }
 }
 
 /// What a worker's failing records come to in a while.
 #[derive(Clone, Default)]
 struct Round {
-    entering: Vec<Batch>,
+    laps: Vec<Batch>,
+    answers: Vec<Batch>,
     told: Reading,
 }
 
@@ -289,9 +307,9 @@ impl Recollection {
         let lap = Lap { key: home.key, fault: id, due };
         let worker = owner(lap.key, self.settings.workers) as u32;
         let (topic, is_unsound) = (Topic::ALL[usize::from(home.topic)], home.is_unsound);
-        match out.entering.iter_mut().find(|batch| batch.takes_lap(worker, topic, &lap, is_unsound)) {
+        match out.laps.iter_mut().find(|batch| batch.takes_lap(worker, topic, &lap, is_unsound)) {
             Some(batch) => batch.push_lap(&lap, is_unsound),
-            None => out.entering.push(Batch::of_lap(worker, topic, &lap, is_unsound)),
+            None => out.laps.push(Batch::of_lap(worker, topic, &lap, is_unsound)),
         }
     }
 
@@ -302,7 +320,7 @@ impl Recollection {
             let at = (tick + answer.after_ms.max(self.laps.loop_ms)).next_multiple_of(self.laps.tick_ms);
             let batches = provider.admit(answer, at);
             out.told.counts.recollected += 1;
-            out.entering.extend(batches);
+            out.answers.extend(batches);
         }
     }
 }
@@ -313,6 +331,7 @@ impl Fold for Recollection {
     type State = Failing;
     type Before = Failing;
     type Out = Round;
+    type Verdict = ();
 
     fn file(&mut self, failing: &mut Failing, batch: &FaultBatch, at: usize) {
         let change = &batch.changes[at];
@@ -406,7 +425,7 @@ impl Fold for Recollection {
     fn revise(&mut self, _failing: &mut Failing) {}
 
     fn is_full(out: &Round) -> bool {
-        out.told.bytes() > 1 << 20 || out.entering.iter().map(Batch::records).sum::<usize>() > 1 << 12
+        out.told.bytes() > 1 << 20 || out.laps.iter().map(Batch::records).sum::<usize>() > 1 << 12
     }
 
     fn rest(&mut self, slab: &Slab<Failing>, out: &mut Round) -> bool {

@@ -193,6 +193,7 @@ impl Fold for Decisions {
     type State = Known;
     type Before = Vec<Said>;
     type Out = Reading;
+    type Verdict = ();
 
     fn file(&mut self, known: &mut Known, word: &Word, _at: usize) {
         match &word.what {

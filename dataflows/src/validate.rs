@@ -26,7 +26,7 @@ use crate::directives::{Becomes, Decided, Directives, Order, Sight, Target, pack
 use crate::faults::{FaultBatch, FaultTeller, Faults, Home, Named};
 use crate::graph::Settings;
 use crate::ops::fan_out::fan_out;
-use crate::ops::fold_by_key::{Fold, Slab, Turn, fold_by_key};
+use crate::ops::fold_by_key::{Fold, Slab, Turn, fold_by_key, fold_in_loop};
 use crate::packed::Packed;
 use crate::rows::Output;
 use crate::rows::records::{Aside, push_reject};
@@ -38,6 +38,8 @@ pub mod commands;
 pub struct Outputs<'s> {
     /// Sound records.
     pub records: StreamVec<'s, Tick, Batch>,
+    /// Those that failed where they are matched, and enter again.
+    pub laps: StreamVec<'s, Tick, Batch>,
     /// Commands in force, on every worker.
     pub decided: StreamVec<'s, Tick, (Decided, Tick, isize)>,
     /// What is seen of their targets.
@@ -53,6 +55,7 @@ impl Outputs<'_> {
     pub fn leave(self, scope: Scope<'_, Tick>) -> Outputs<'_> {
         Outputs {
             records: self.records.leave(scope),
+            laps: self.laps.leave(scope),
             decided: self.decided.leave(scope),
             seen: self.seen.leave(scope),
             told: self.told.leave(scope),
@@ -61,21 +64,17 @@ impl Outputs<'_> {
     }
 }
 
-/// Builds the stage. `grounds` are those on which rules hold payouts, on whichever worker each is found.
+/// Builds the stage. `laps` are failed records that enter again; `grounds` are those on which rules hold payouts, on whichever worker each is found.
 pub fn build<'s>(
     batches: StreamVec<'s, Tick, Batch>,
+    laps: StreamVec<'s, Tick, Batch>,
     grounds: StreamVec<'s, Tick, Ground>,
     settings: &Settings,
 ) -> Outputs<'s> {
     let scope = batches.scope();
     let pace = settings.pace();
-    let (sound, unsound) = fan_out(batches, "set unsound records aside", |mut batch: Batch, parts| {
-        let unsound = batch.take_unsound();
-        if !unsound.records.is_empty() {
-            parts.second.push(unsound);
-        }
-        parts.first.push(batch);
-    });
+    let (sound, unsound) = set_aside(batches, "set unsound records aside");
+    let (laps, unsound_laps) = set_aside(laps, "set laps of unsound records aside");
     let (records, given): (StreamVec<'s, Tick, Batch>, StreamVec<'s, Tick, Batch>) =
         sound.ok_err(|batch: Batch| if batch.topic() == Topic::Commands { Err(batch) } else { Ok(batch) });
     let commands = commands::Commands { settings: settings.clone() };
@@ -89,16 +88,12 @@ pub fn build<'s>(
     let decided = scope.concatenate([orders, grounds]).broadcast();
     let (faults, directives) = (settings.fault_teller(), Directives::default());
     let rejects = Rejects { settings: settings.clone(), faults, directives };
-    let rejects = fold_by_key(unsound, decided.clone(), "keep rejects of unsound records", pace, rejects);
-    let (found, rejects_told) = fan_out(rejects, "hand out rejects", |mut outbox: Outbox, parts| {
+    let name = "keep rejects of unsound records";
+    let rejects = fold_in_loop(unsound, decided.clone(), unsound_laps, name, pace, rejects);
+    let (found, rejects_told) = fan_out(rejects.told, "hand out rejects", |mut outbox: Outbox, parts| {
         parts.second.push(std::mem::take(&mut outbox.told));
         parts.first.push(outbox);
     });
-    let (found, faults) =
-        fan_out(found, "hand out faults of unsound records", |mut outbox: Outbox, parts| {
-            parts.second.append(&mut outbox.faults);
-            parts.first.push(outbox);
-        });
     let (amended, seen) = fan_out(found, "hand out amended records", |outbox: Outbox, parts| {
         parts.first.extend(outbox.amended);
         parts.second.extend(outbox.seen);
@@ -108,8 +103,24 @@ pub fn build<'s>(
         decided,
         seen,
         told: scope.concatenate([commands_told, rejects_told]),
-        faults,
+        laps,
+        faults: rejects.verdicts,
     }
+}
+
+/// What there is of sound records, and of unsound ones.
+type Apart<'s> = (StreamVec<'s, Tick, Batch>, StreamVec<'s, Tick, UnsoundBatch>);
+
+fn set_aside<'s>(batches: StreamVec<'s, Tick, Batch>, name: &str) -> Apart<'s> {
+    fan_out(batches, name, |mut batch: Batch, parts| {
+        let unsound = batch.take_unsound();
+        if !unsound.records.is_empty() {
+            parts.second.push(unsound);
+        }
+        if !batch.is_void() {
+            parts.first.push(batch);
+        }
+    })
 }
 
 /// The fold of unsound records: one reject for all equal copies.
@@ -243,6 +254,7 @@ impl Fold for Rejects {
     type State = Copies;
     type Before = Said;
     type Out = Outbox;
+    type Verdict = FaultBatch;
 
     fn file(&mut self, copies: &mut Copies, batch: &UnsoundBatch, at: usize) {
         let unsound = &batch.records[at];
@@ -329,6 +341,14 @@ impl Fold for Rejects {
         };
         let is_target = |&slot: &u32| slab.get(slot).1.least.as_deref().is_some_and(speaks_of);
         slab.live().filter(is_target).collect()
+    }
+
+    fn verdicts(out: &mut Outbox) -> Vec<FaultBatch> {
+        std::mem::take(&mut out.faults)
+    }
+
+    fn enters_until(&self) -> Tick {
+        self.faults.enters_until()
     }
 
     fn take_side(&mut self, side: &[(Decided, isize)]) {

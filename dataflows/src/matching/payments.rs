@@ -13,7 +13,7 @@ use super::told::{Booked, Outbox, Told, Writer};
 use crate::Tick;
 use crate::batch::{Batch, Kind};
 use crate::directives::{Directives, Sight, Target};
-use crate::faults::{FaultTeller, Faults, Home, Named};
+use crate::faults::{FaultBatch, FaultTeller, Faults, Home, Named};
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
 use crate::ops::timeline_by_key::{CLAIM, EVENT, Event, PAYMENT};
@@ -191,6 +191,7 @@ impl Fold for Payments {
     type State = Vec<Filed>;
     type Before = Told;
     type Out = Outbox;
+    type Verdict = FaultBatch;
 
     fn file(&mut self, filed: &mut Vec<Filed>, batch: &Batch, at: usize) {
         let (head, packed) = (batch.head(at), batch.packed(at));
@@ -281,6 +282,14 @@ impl Fold for Payments {
             self.given(filed).is_asked_about(&asked) || filed.iter().any(is_asked)
         };
         slab.live().filter(is_reached).collect()
+    }
+
+    fn verdicts(out: &mut Outbox) -> Vec<FaultBatch> {
+        std::mem::take(&mut out.faults)
+    }
+
+    fn enters_until(&self) -> Tick {
+        self.faults.enters_until()
     }
 
     fn take_side(&mut self, side: &[(Beside, isize)]) {

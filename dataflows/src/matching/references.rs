@@ -11,7 +11,7 @@ use super::told::{Outbox, Told, Writer};
 use crate::Tick;
 use crate::batch::{Batch, Kind};
 use crate::directives::{Decided, Directives, Target};
-use crate::faults::{FaultTeller, Home, Named};
+use crate::faults::{FaultBatch, FaultTeller, Home, Named};
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
 use crate::rows::records::{push_conflict, push_record_reject};
@@ -124,6 +124,7 @@ impl Fold for References {
     type State = Row;
     type Before = (Told, Option<ReferenceRow>);
     type Out = Outbox;
+    type Verdict = FaultBatch;
 
     fn file(&mut self, row: &mut Row, batch: &Batch, at: usize) {
         if batch.head(at).kind == Kind::Lap {
@@ -189,6 +190,14 @@ impl Fold for References {
         let mut asked = Directives::default();
         side.iter().for_each(|(decided, _)| asked.ask(Some(decided)));
         slab.live().filter(|&slot| self.given(&slab.get(slot).1).is_asked_about(&asked)).collect()
+    }
+
+    fn verdicts(out: &mut Outbox) -> Vec<FaultBatch> {
+        std::mem::take(&mut out.faults)
+    }
+
+    fn enters_until(&self) -> Tick {
+        self.faults.enters_until()
     }
 
     fn take_side(&mut self, side: &[(Decided, isize)]) {

@@ -18,7 +18,7 @@ use super::told::{Outbox, Told, Writer};
 use crate::Tick;
 use crate::batch::{Batch, Kind};
 use crate::directives::Directives;
-use crate::faults::{FaultTeller, Faults, Home, Named};
+use crate::faults::{FaultBatch, FaultTeller, Faults, Home, Named};
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
 use crate::rows::{Output, Rows, Wanted};
@@ -208,6 +208,7 @@ impl Fold for Wagers {
     type State = Slot;
     type Before = Before;
     type Out = Outbox;
+    type Verdict = FaultBatch;
 
     #[inline]
     fn file(&mut self, slot: &mut Slot, batch: &Batch, at: usize) {
@@ -343,6 +344,14 @@ impl Fold for Wagers {
     ) -> Vec<u32> {
         let is_reference = |(beside, _): &(Beside, isize)| beside.decided().is_none();
         if side.iter().any(is_reference) { slab.live().collect() } else { self.reached(side, slab, find) }
+    }
+
+    fn verdicts(out: &mut Outbox) -> Vec<FaultBatch> {
+        std::mem::take(&mut out.faults)
+    }
+
+    fn enters_until(&self) -> Tick {
+        self.faults.enters_until()
     }
 
     fn take_side(&mut self, side: &[(Beside, isize)]) {

@@ -5,6 +5,7 @@ use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::progress::operate::FrontierInterest;
 
 use crate::Tick;
 
@@ -29,6 +30,8 @@ where
 {
     let mut builder = OperatorBuilder::new(name.to_owned(), messages.scope());
     let mut input = builder.new_input(messages, Pipeline);
+    // It holds nothing, so it need not know how far time is.
+    builder.set_notify_for(0, FrontierInterest::Never);
     let (first, first_stream) = builder.new_output();
     let (second, second_stream) = builder.new_output();
     let mut first = OutputBuilder::<_, CapacityContainerBuilder<Vec<A>>>::from(first);

@@ -21,11 +21,14 @@ use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
-use timely::progress::frontier::MutableAntichain;
+use timely::dataflow::operators::generic::operator::empty;
+use timely::progress::frontier::{Antichain, MutableAntichain};
 
 use super::calendar::Calendar;
 use super::held::Held;
-use super::key_index::{KeyIndex, prefetch};
+use super::key_index::KeyIndex;
+pub use super::slab::Slab;
+use super::waiting::{Message, Waiting};
 use crate::Tick;
 
 /// Updates as they travel: many in one message, in order of tick.
@@ -62,15 +65,17 @@ pub struct Turn {
 /// The function that is folded, with the store of what its keys hold.
 pub trait Fold: 'static {
     /// Records arriving and leaving.
-    type Updates: Updates;
+    type Updates: Updates + timely::ExchangeData;
     /// Rows that every worker holds beside its keys.
-    type Side: Clone + 'static;
+    type Side: timely::ExchangeData + Clone;
     /// What is kept of a key; default: nothing was filed.
     type State: Default;
     /// What stood at the last tick, or how to tell it.
     type Before;
     /// What the operator tells: differences, and rows at rest.
     type Out: Default + Clone + 'static;
+    /// What is told of records that may enter again.
+    type Verdict: Clone + 'static;
 
     /// Files update `at` with its key's records.
     fn file(&mut self, state: &mut Self::State, updates: &Self::Updates, at: usize);
@@ -110,6 +115,14 @@ pub trait Fold: 'static {
         slab: &Slab<Self::State>,
         find: &dyn Fn(u128) -> Option<u32>,
     ) -> Vec<u32>;
+    /// Takes what is told of records that may enter again out of `out`.
+    fn verdicts(_out: &mut Self::Out) -> Vec<Self::Verdict> {
+        Vec::new()
+    }
+    /// The last tick at which a record may enter again here, going by what was told; 0 where none may.
+    fn enters_until(&self) -> Tick {
+        0
+    }
     /// Takes side rows in.
     fn take_side(&mut self, side: &[(Self::Side, isize)]);
     /// Side rows have changed what may be said of a key: it gets its turn.
@@ -133,70 +146,15 @@ pub struct Pace {
     pub rest_at_end: bool,
 }
 
-const CHUNK: usize = 1 << 14;
+/// Messages as they are gathered.
+type Many<D> = CapacityContainerBuilder<Vec<D>>;
 
-/// The states of all keys, at addresses that never move.
-pub struct Slab<S> {
-    chunks: Vec<Vec<(u128, S)>>,
-    free: Vec<u32>,
-    used: Vec<u64>,
-}
-
-impl<S: Default> Default for Slab<S> {
-    fn default() -> Self {
-        Self { chunks: Vec::new(), free: Vec::new(), used: Vec::new() }
-    }
-}
-
-impl<S: Default> Slab<S> {
-    /// The key and state of a number.
-    pub fn get(&self, slot: u32) -> &(u128, S) {
-        &self.chunks[slot as usize / CHUNK][slot as usize % CHUNK]
-    }
-
-    fn get_mut(&mut self, slot: u32) -> &mut (u128, S) {
-        &mut self.chunks[slot as usize / CHUNK][slot as usize % CHUNK]
-    }
-
-    /// Asks for a state ahead of its use.
-    pub fn prefetch(&self, slot: u32) {
-        prefetch(self.get(slot));
-    }
-
-    fn is_used(&self, slot: u32) -> bool {
-        self.used.get(slot as usize / 64).is_some_and(|word| word >> (slot % 64) & 1 == 1)
-    }
-
-    fn take(&mut self, key: u128) -> u32 {
-        let slot = self.free.pop().unwrap_or_else(|| {
-            if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK) {
-                self.chunks.push(Vec::with_capacity(CHUNK));
-            }
-            let full = (self.chunks.len() - 1) * CHUNK;
-            let chunk = self.chunks.last_mut().expect("a chunk was added");
-            chunk.push((key, S::default()));
-            (full + chunk.len() - 1) as u32
-        });
-        self.get_mut(slot).0 = key;
-        let word = slot as usize / 64;
-        if self.used.len() <= word {
-            self.used.resize(word + 1, 0);
-        }
-        self.used[word] |= 1 << (slot % 64);
-        slot
-    }
-
-    fn give_back(&mut self, slot: u32) {
-        self.get_mut(slot).1 = S::default();
-        self.used[slot as usize / 64] &= !(1 << (slot % 64));
-        self.free.push(slot);
-    }
-
-    /// The numbers of all keys that hold something.
-    pub fn live(&self) -> impl Iterator<Item = u32> + '_ {
-        let all = self.chunks.iter().map(Vec::len).sum::<usize>() as u32;
-        (0..all).filter(|&slot| self.is_used(slot))
-    }
+/// What a fold in a loop tells.
+pub struct Told<'s, F: Fold> {
+    /// Differences, and rows at rest. What enters again reaches none of it.
+    pub told: StreamVec<'s, Tick, F::Out>,
+    /// Verdicts, on what came and on what entered again.
+    pub verdicts: StreamVec<'s, Tick, F::Verdict>,
 }
 
 /// See the module. `name` is the operator's name in words.
@@ -206,53 +164,100 @@ pub fn fold_by_key<'s, F: Fold>(
     name: &str,
     pace: Pace,
     fold: F,
-) -> StreamVec<'s, Tick, F::Out>
-where
-    F::Updates: timely::ExchangeData,
-    F::Side: timely::ExchangeData,
-{
+) -> StreamVec<'s, Tick, F::Out> {
+    let nothing = empty(updates.scope());
+    fold_in_loop(updates, side, nothing, name, pace, fold).told
+}
+
+/// The same in a loop: what is `again` to be judged comes around it, later than what was told of it.
+pub fn fold_in_loop<'s, F: Fold>(
+    updates: StreamVec<'s, Tick, F::Updates>,
+    side: StreamVec<'s, Tick, (F::Side, Tick, isize)>,
+    again: StreamVec<'s, Tick, F::Updates>,
+    name: &str,
+    pace: Pace,
+    fold: F,
+) -> Told<'s, F> {
     let mut builder = OperatorBuilder::new(name.to_owned(), updates.scope());
-    let mut input = builder.new_input(updates, Exchange::new(|updates: &F::Updates| updates.worker()));
+    let by_owner = || Exchange::new(|updates: &F::Updates| updates.worker());
+    let mut input = builder.new_input(updates, by_owner());
     let mut side_input = builder.new_input(side, Pipeline);
-    let (output, stream) = builder.new_output();
-    let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<F::Out>>>::from(output);
-    let activator = stream.scope().activator_for(builder.operator_info().address);
+    let (output, told) = builder.new_output();
+    let (verdicts_output, verdicts) = builder.new_output();
+    // No path leads from what enters again to what is told: the engine itself would not let it through.
+    let only_verdicts = [(1, Antichain::from_elem(Default::default()))];
+    let mut again_input = builder.new_input_connection(again, by_owner(), only_verdicts);
+    let mut output = OutputBuilder::<_, Many<F::Out>>::from(output);
+    let mut verdicts_output = OutputBuilder::<_, Many<F::Verdict>>::from(verdicts_output);
+    let activator = told.scope().activator_for(builder.operator_info().address);
 
     builder.build(move |capabilities| {
         // Timers that fire with whatever comes next, or at the end, follow the frontier.
-        let mut held = Held::new(capabilities.into_iter().next(), pace.timer_tick_ms.is_none());
+        let mut held = Held::of_each(capabilities, pace.timer_tick_ms.is_none());
         let mut keyed = Keyed::new(fold, pace);
         move |frontiers| {
-            input.for_each(|capability, messages| {
-                keyed.waiting.extend(messages.drain(..).map(|updates| (updates, 0)));
-                held.keep(capability.retain_least(0));
+            input.for_each(|came, messages| {
+                keyed.waiting.add(messages);
+                held.iter_mut().for_each(|held| held.keep(&came));
             });
-            side_input.for_each(|capability, rows| {
+            side_input.for_each(|came, rows| {
                 keyed.side.append(rows);
-                held.keep(capability.retain_least(0));
+                held.iter_mut().for_each(|held| held.keep(&came));
             });
-            let Some(now) = held.now() else { return };
-            let mut handle = output.activate();
-            let first = |frontier: &MutableAntichain<Tick>| frontier.frontier().first().copied();
-            let frontier = frontiers.iter().filter_map(first).min().unwrap_or(Tick::MAX);
-            let mut done = false;
-            {
-                let mut session = handle.session(now);
-                let mut send = |out: F::Out| session.give(out);
-                keyed.work_through(frontier, &mut send);
-                if frontier == Tick::MAX {
-                    done = !pace.rest_at_end || keyed.rest(&mut send);
-                }
-            }
-            held.advance(keyed.least_to_come(frontier));
+            again_input.for_each(|came, messages| {
+                keyed.waiting.add(messages);
+                held[1].keep(&came);
+            });
+            let (Some(now), Some(verdicts_now)) = (held[0].now(), held[1].now()) else { return };
+            let through = Through::of(frontiers);
+            let done = {
+                let (mut output, mut verdicts_output) = (output.activate(), verdicts_output.activate());
+                let (mut told, mut verdicts) = (output.session(now), verdicts_output.session(verdicts_now));
+                let mut send = |mut out: F::Out| {
+                    verdicts.give_iterator(F::verdicts(&mut out).into_iter());
+                    told.give(out);
+                };
+                let worked_all = keyed.work_through(through, &mut send);
+                worked_all && through.is_end() && (!pace.rest_at_end || keyed.rest(&mut send))
+            };
+            held.iter_mut().for_each(|held| held.advance(keyed.least_to_come(through.records)));
             if done {
-                held.release();
-            } else if frontier == Tick::MAX {
+                held.iter_mut().for_each(Held::release);
+            } else if through.is_end() {
                 activator.activate();
             }
         }
     });
-    stream
+    Told { told, verdicts }
+}
+
+/// How far the inputs are complete: every tick before these.
+#[derive(Clone, Copy)]
+struct Through {
+    /// Of records and of side rows.
+    records: Tick,
+    /// Of what enters again.
+    again: Tick,
+}
+
+impl Through {
+    fn of(frontiers: &[MutableAntichain<Tick>]) -> Self {
+        let first = |frontier: &MutableAntichain<Tick>| frontier.frontier().first().copied();
+        Self {
+            records: frontiers[..2].iter().filter_map(first).min().unwrap_or(Tick::MAX),
+            again: first(&frontiers[2]).unwrap_or(Tick::MAX),
+        }
+    }
+
+    fn is_end(self) -> bool {
+        self.records == Tick::MAX && self.again == Tick::MAX
+    }
+
+    /// Whether everything that belongs to a tick has come. Where all that may enter again has done so, a tick need not
+    /// wait for the loop: nothing comes around but what was told of here.
+    fn has_all_of(self, tick: Tick, enters_until: Tick) -> bool {
+        tick < self.records && (tick < self.again || enters_until < self.again)
+    }
 }
 
 /// The operator's state and its work, apart from the engine.
@@ -261,8 +266,9 @@ struct Keyed<F: Fold> {
     pace: Pace,
     index: KeyIndex,
     slab: Slab<F::State>,
-    /// Messages with updates ahead of the frontier, each with how many of its updates were worked.
-    waiting: Vec<(F::Updates, usize)>,
+    waiting: Waiting<F::Updates>,
+    /// Messages with updates in the tick at hand.
+    coming: Vec<Message<F::Updates>>,
     side: Vec<(F::Side, Tick, isize)>,
     timers: Calendar,
     forgetting: Calendar,
@@ -284,7 +290,8 @@ impl<F: Fold> Keyed<F> {
             pace,
             index: KeyIndex::default(),
             slab: Slab::default(),
-            waiting: Vec::new(),
+            waiting: Waiting::default(),
+            coming: Vec::new(),
             side: Vec::new(),
             timers: Calendar::default(),
             forgetting: Calendar::default(),
@@ -297,36 +304,40 @@ impl<F: Fold> Keyed<F> {
         }
     }
 
-    /// Works every tick before `frontier`, in order.
-    fn work_through(&mut self, frontier: Tick, send: &mut impl FnMut(F::Out)) {
-        let due = self.due_updates(frontier);
+    /// Works every tick that is complete, in order; says whether none is left that only waits for the loop.
+    fn work_through(&mut self, through: Through, send: &mut impl FnMut(F::Out)) -> bool {
         self.side.sort_by_key(|(_, tick, _)| *tick);
         let mut sides = std::mem::take(&mut self.side);
-        let later = sides.split_off(sides.partition_point(|(_, tick, _)| *tick < frontier));
-        self.side = later;
-        let (mut updates, mut sides) = (due.as_slice(), sides.as_slice());
+        let mut taken = 0;
         let mut told = false;
+        let mut blocked = None;
         loop {
-            let record_tick = updates.first().map(|update| update.0);
-            let side_tick = sides.first().map(|side| side.1);
-            let timer_tick = self.next_timer(frontier);
+            // What tells an earlier tick than the last one worked (a key that was forgotten) belongs to that.
+            let record_tick = self.waiting.first().map(|tick| tick.max(self.now));
+            let side_tick = sides.get(taken).map(|side| side.1);
+            let timer_tick = self.next_timer(through.records);
             let Some(tick) = [record_tick, side_tick, timer_tick].into_iter().flatten().min() else { break };
-            let here = updates.partition_point(|update| update.0 == tick);
-            let side_here = sides.partition_point(|side| side.1 == tick);
-            self.work(tick, &updates[..here], &sides[..side_here], send);
-            (updates, sides) = (&updates[here..], &sides[side_here..]);
+            if !through.has_all_of(tick, self.fold.enters_until()) {
+                blocked = Some(tick).filter(|&tick| tick < through.records);
+                break;
+            }
+            let here = taken + sides[taken..].partition_point(|side| side.1 == tick);
+            self.work(tick, &sides[taken..here], send);
+            taken = here;
             told = true;
         }
-        self.waiting.retain(|(message, worked)| *worked < message.len());
+        sides.drain(..taken);
+        self.side = sides;
         // The horizon lies far behind the last tick worked: nothing admitted from now on can touch these keys.
         // After the last record of a replay time runs on, and nothing expires.
-        if frontier != Tick::MAX {
-            let now = frontier.saturating_sub(1);
+        if through.records != Tick::MAX {
+            let now = blocked.unwrap_or(through.records).saturating_sub(1);
             told |= self.forget_through(if self.pace.rest_at_end { now.min(self.last_record) } else { now });
         }
         if told {
             self.send(self.now, send);
         }
+        blocked.is_none()
     }
 
     fn send(&mut self, tick: Tick, send: &mut impl FnMut(F::Out)) {
@@ -339,29 +350,9 @@ impl<F: Fold> Keyed<F> {
         let Some(tick_ms) = self.pace.timer_tick_ms else {
             return Some(frontier).filter(|&frontier| frontier < Tick::MAX);
         };
-        let updates = self.waiting.iter().map(|(message, worked)| message.tick(*worked));
         let sides = self.side.iter().map(|(_, tick, _)| *tick);
         let timer = self.timers.first().map(|tick| tick.next_multiple_of(tick_ms).max(self.now));
-        updates.chain(sides).chain(timer.filter(|_| !self.ended)).min()
-    }
-
-    /// The updates before `frontier` as (tick, message, place), in order of tick. What tells an earlier tick than the
-    /// last one worked (a key that was forgotten) belongs to that.
-    fn due_updates(&mut self, frontier: Tick) -> Vec<(Tick, u32, u32)> {
-        let mut due = Vec::new();
-        let mut sorted = true;
-        for (number, (message, worked)) in self.waiting.iter_mut().enumerate() {
-            while *worked < message.len() && message.tick(*worked) < frontier {
-                let tick = message.tick(*worked).max(self.now);
-                sorted &= due.last().is_none_or(|last: &(Tick, u32, u32)| last.0 <= tick);
-                due.push((tick, number as u32, *worked as u32));
-                *worked += 1;
-            }
-        }
-        if !sorted {
-            due.sort_by_key(|update| update.0);
-        }
-        due
+        sides.chain(self.waiting.first()).chain(timer.filter(|_| !self.ended)).min()
     }
 
     /// The tick at which the next timers are worked on their own, if that is before `frontier`.
@@ -381,13 +372,7 @@ impl<F: Fold> Keyed<F> {
         .filter(|_| frontier != Tick::MAX || self.pace.rest_at_end)
     }
 
-    fn work(
-        &mut self,
-        tick: Tick,
-        updates: &[(Tick, u32, u32)],
-        sides: &[(F::Side, Tick, isize)],
-        send: &mut impl FnMut(F::Out),
-    ) {
+    fn work(&mut self, tick: Tick, sides: &[(F::Side, Tick, isize)], send: &mut impl FnMut(F::Out)) {
         // First, while every key that they touch still tells what stood before them.
         if !sides.is_empty() {
             self.take_sides(tick, sides);
@@ -399,33 +384,44 @@ impl<F: Fold> Keyed<F> {
                 }
             }
         }
-        let waiting = std::mem::take(&mut self.waiting);
-        let key_of = |update: &(Tick, u32, u32)| waiting[update.1 as usize].0.key(update.2 as usize);
-        for (place, update) in updates.iter().enumerate() {
-            if let Some(ahead) = updates.get(place + 24) {
-                self.index.prefetch(key_of(ahead));
-                self.fold.prefetch(&waiting[ahead.1 as usize].0, ahead.2 as usize, false);
+        let mut coming = std::mem::take(&mut self.coming);
+        self.waiting.take_through(tick, &mut coming);
+        for message in coming.drain(..) {
+            self.file(tick, message);
+        }
+        self.coming = coming;
+        self.turn_touched(tick, send);
+        self.now = tick;
+    }
+
+    /// Files a message's updates of a tick; what it has of later ones waits on.
+    fn file(&mut self, tick: Tick, mut message: Message<F::Updates>) {
+        let updates = &message.updates;
+        let end =
+            (message.worked..updates.len()).find(|&at| updates.tick(at) > tick).unwrap_or(updates.len());
+        for at in message.worked..end {
+            if at + 24 < end {
+                self.index.prefetch(updates.key(at + 24));
+                self.fold.prefetch(updates, at + 24, false);
             }
-            if let Some(ahead) = updates.get(place + 8) {
-                self.index.guess(key_of(ahead)).inspect(|&slot| self.slab.prefetch(slot));
-                self.fold.prefetch(&waiting[ahead.1 as usize].0, ahead.2 as usize, true);
+            if at + 8 < end {
+                self.index.guess(updates.key(at + 8)).inspect(|&slot| self.slab.prefetch(slot));
+                self.fold.prefetch(updates, at + 8, true);
             }
-            let key = key_of(update);
-            let (message, at) = (&waiting[update.1 as usize].0, update.2 as usize);
+            let key = updates.key(at);
             let slot = match self.index.find(key, |slot| self.slab.get(slot).0 == key) {
                 Some(slot) => slot,
                 None => self.admit(key),
             };
-            if !message.only_wakes(at) {
+            if !updates.only_wakes(at) {
                 self.last_record = tick;
-                self.forget_if_past(slot, tick, message.admitted(at));
+                self.forget_if_past(slot, tick, updates.admitted(at));
             }
             self.touch(slot, false);
-            self.fold.file(&mut self.slab.get_mut(slot).1, message, at);
+            self.fold.file(&mut self.slab.get_mut(slot).1, updates, at);
         }
-        self.waiting = waiting;
-        self.turn_touched(tick, send);
-        self.now = tick;
+        message.worked = end;
+        self.waiting.put_back(message);
     }
 
     /// Reference rows change: what they touch is told anew, by what stood before them. Keys whose time is up rest as

@@ -1,31 +1,37 @@
 //! What an operator in a loop holds on to: the least time at which it may still tell something, and the end of time.
 
-use timely::dataflow::operators::Capability;
+use timely::dataflow::operators::{Capability, InputCapability};
 
 use crate::Tick;
 
-/// See the module. Rows at rest are told at the end of time: that holds nobody up, not even around a loop.
+/// Of one output; see the module. Rows at rest are told at the end of time: that holds nobody up, not even around a
+/// loop.
 pub(super) struct Held {
+    output: usize,
     end: Option<Capability<Tick>>,
     least: Option<Capability<Tick>>,
 }
 
 impl Held {
-    /// Of the operator's first capability. `from_the_start` holds it back from the very beginning; otherwise only what
-    /// comes does.
-    pub(super) fn new(first: Option<Capability<Tick>>, from_the_start: bool) -> Self {
-        let least = first.clone().filter(|_| from_the_start);
-        let mut end = first;
-        end.iter_mut().for_each(|end| end.downgrade(&Tick::MAX));
-        Self { end, least }
+    /// Of the operator's first capability for an output. `from_the_start` holds it back from the very beginning;
+    /// otherwise only what comes does.
+    fn new(output: usize, mut first: Capability<Tick>, from_the_start: bool) -> Self {
+        let least = from_the_start.then(|| first.clone());
+        first.downgrade(&Tick::MAX);
+        Self { output, end: Some(first), least }
+    }
+
+    /// Of the first capabilities of all outputs.
+    pub(super) fn of_each(capabilities: Vec<Capability<Tick>>, from_the_start: bool) -> Vec<Self> {
+        (0..).zip(capabilities).map(|(output, first)| Self::new(output, first, from_the_start)).collect()
     }
 
     /// A message came under this capability.
-    pub(super) fn keep(&mut self, other: Option<Capability<Tick>>) {
-        if let Some(other) = other
-            && self.least.as_ref().is_none_or(|least| other.time() < least.time())
+    pub(super) fn keep(&mut self, came: &InputCapability<Tick>) {
+        if let Some(time) = came.least()
+            && self.least.as_ref().is_none_or(|least| time < least.time())
         {
-            self.least = Some(other);
+            self.least = Some(came.delayed(time, self.output));
         }
     }
 

@@ -97,6 +97,7 @@ impl Fold for Commands {
     type State = Vec<Given>;
     type Before = Said;
     type Out = Outbox;
+    type Verdict = ();
 
     fn file(&mut self, given: &mut Vec<Given>, batch: &Batch, at: usize) {
         let (packed, head) = (batch.packed(at), batch.head(at));

@@ -96,7 +96,9 @@ pub fn run_with(
     let lines = recollected.iter().flat_map(|(topic, lines)| {
         (1..).zip(lines.iter()).map(|(number, line)| (*topic, number, line.clone()))
     });
-    settings.provider = Some(Arc::new(Provider::new(decoder.clone(), rules.clone(), lines)));
+    if recollected.iter().any(|(_, lines)| !lines.is_empty()) {
+        settings.provider = Some(Arc::new(Provider::new(decoder.clone(), rules.clone(), lines)));
+    }
     let (references, data) = decoded(streams, rules, &decoder);
     let steps = steps(references, data, workers, cut, rules.tick_ms);
     feed(steps, settings)

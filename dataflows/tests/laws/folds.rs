@@ -137,6 +137,7 @@ impl Fold for Numbers {
     type State = Key;
     type Before = Before;
     type Out = Out;
+    type Verdict = ();
 
     fn file(&mut self, state: &mut Key, message: &Message, at: usize) {
         let update = message.updates[at];
