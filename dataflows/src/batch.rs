@@ -64,7 +64,7 @@ pub struct Head {
     pub(crate) length: u32,
     /// Its raw bytes in the block's lines.
     pub(crate) raw: (u32, u32),
-    /// Which line of the block it is.
+    /// Which line of the block it is; of a lap its number.
     pub(crate) line: u16,
     /// What it is.
     pub kind: Kind,
@@ -75,6 +75,11 @@ pub struct Head {
 }
 
 impl Head {
+    /// Of a lap: its number.
+    pub fn lap(&self) -> u8 {
+        self.line as u8
+    }
+
     /// The head of a record: all but where it lies.
     pub fn of(record: &Record<'_>, keys: &JobKey) -> Self {
         let origin = record.origin();
@@ -154,6 +159,8 @@ pub struct Lap {
     pub fault: u128,
     /// The tick at which it is judged again.
     pub due: Tick,
+    /// Which of its laps this is, from 1.
+    pub number: u8,
 }
 
 /// A record that fails a check on itself.
@@ -180,8 +187,8 @@ pub struct Unsound {
     /// Its bytes.
     pub raw: Vec<u8>,
     pub(crate) line: u16,
-    /// It came before, and enters again: only key, fault and tick are said.
-    pub(crate) enters_again: bool,
+    /// Not 0 where it came before and enters again, on this lap: only key, fault and tick are said.
+    pub(crate) lap: u8,
     /// Then, its fault.
     pub(crate) fault: u128,
 }
@@ -234,17 +241,18 @@ impl Batch {
     pub fn push_lap(&mut self, lap: &Lap, is_unsound: bool) {
         if is_unsound {
             let (key, fault, admitted) = (lap.key, lap.fault, lap.due);
-            self.unsound.push(Unsound { key, fault, admitted, enters_again: true, ..Unsound::default() });
+            self.unsound.push(Unsound { key, fault, admitted, lap: lap.number, ..Unsound::default() });
         } else {
             let (key, account, admitted) = (lap.key, lap.fault, lap.due);
-            self.heads.push(Head { key, account, admitted, ..Head::blank(Kind::Lap) });
+            let line = lap.number.into();
+            self.heads.push(Head { key, account, admitted, line, ..Head::blank(Kind::Lap) });
         }
     }
 
     /// Whether a lap may join: a batch holds laps of one worker's records of one topic, in order of tick.
     pub fn takes_lap(&self, worker: u32, topic: Topic, lap: &Lap, is_unsound: bool) -> bool {
         let is_kind = |head: &Head| head.kind == Kind::Lap && !is_unsound && head.admitted <= lap.due;
-        let is_again = |unsound: &Unsound| unsound.enters_again && is_unsound && unsound.admitted <= lap.due;
+        let is_again = |unsound: &Unsound| unsound.lap > 0 && is_unsound && unsound.admitted <= lap.due;
         self.worker == worker
             && self.topic() == topic
             && self.heads.last().is_none_or(is_kind)
@@ -396,7 +404,7 @@ impl Updates for UnsoundBatch {
     }
 
     fn only_wakes(&self, at: usize) -> bool {
-        self.records[at].enters_again
+        self.records[at].lap > 0
     }
 }
 
@@ -419,7 +427,7 @@ impl Batch {
             position: packed.position(),
             raw: self.raw(at).to_vec(),
             line: head.line,
-            enters_again: false,
+            lap: 0,
             fault: 0,
         }
     }

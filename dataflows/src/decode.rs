@@ -144,7 +144,7 @@ impl Decoder {
             position: place.position,
             raw: raw.to_vec(),
             line: place.line,
-            enters_again: false,
+            lap: 0,
             fault: 0,
         };
         self.push_unsound(unsound, batches);

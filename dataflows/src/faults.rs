@@ -2,10 +2,11 @@
 //! again. What a stage holds of this is nothing but the records asked in the tick at hand.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use gyre_domain::cause::Cause;
 use gyre_domain::records::{Record, Topic, digest, hex};
-use hashbrown::HashSet;
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -108,8 +109,8 @@ pub struct FaultChange {
     pub cause: u8,
     /// Since when.
     pub tick: Tick,
-    /// Told where it entered again, or never will.
-    pub named: Option<Box<Named>>,
+    /// Told where it entered again for the first time, or never will.
+    pub named: Option<Arc<Named>>,
 }
 
 /// What is told of failed records that one worker keeps.
@@ -149,7 +150,8 @@ pub struct FaultTeller {
     workers: usize,
     /// `None` where nobody asks for faults.
     laps: Option<LapsOfOne>,
-    entered: HashSet<u128, Keyed>,
+    /// Which of its laps each is on.
+    entered: HashMap<u128, u8, Keyed>,
     enters_until: Cell<Tick>,
 }
 
@@ -165,7 +167,7 @@ pub struct LapsOfOne {
 impl FaultTeller {
     /// A teller for `laps` of each record; `None` tells nothing.
     pub fn new(keys: JobKey, workers: usize, laps: Option<LapsOfOne>) -> Self {
-        Self { keys, workers, laps, entered: HashSet::default(), enters_until: Cell::new(0) }
+        Self { keys, workers, laps, entered: HashMap::default(), enters_until: Cell::new(0) }
     }
 
     /// The last tick at which a record may enter again, going by what was told: laps count from the start of a fault.
@@ -189,13 +191,12 @@ impl FaultTeller {
 
     /// The fault of a record by what names it.
     pub fn fault_of(&self, topic: Topic, tenant: &str, digest: &[u8; 32], cause: Cause) -> Fault {
-        let digest: String = digest.iter().map(|&byte| char::from(byte)).collect();
-        Fault { id: self.keys.of(&[topic.name(), tenant, &digest]), cause }
+        Fault { id: self.keys.of(&[topic.name().as_bytes(), tenant.as_bytes(), digest]), cause }
     }
 
-    /// A failed record enters again.
-    pub fn enter(&mut self, id: u128) {
-        self.entered.insert(id);
+    /// A failed record enters again, on a lap of this number (from 1).
+    pub fn enter(&mut self, id: u128, lap: u8) {
+        self.entered.insert(id, lap);
     }
 
     /// All keys of the tick have had their turn.
@@ -218,13 +219,13 @@ impl FaultTeller {
         }
         let mut tell = |fault: &Fault, verdict: Verdict| {
             let is_asked = match verdict {
-                Verdict::Again => true,
+                Verdict::Again => self.entered.get(&fault.id) == Some(&1),
                 Verdict::Failed => {
                     self.laps.is_some_and(|laps| laps.number == 0) || !fault.cause.enters_again()
                 }
                 Verdict::Mended | Verdict::Forgotten => false,
             };
-            let named = if is_asked { named(fault.id).map(Box::new) } else { None };
+            let named = if is_asked { named(fault.id).map(Arc::new) } else { None };
             self.push(
                 FaultChange { id: fault.id, home, verdict, cause: fault.cause as u8, tick, named },
                 out,
@@ -234,7 +235,7 @@ impl FaultTeller {
             tell(fault, Verdict::Mended);
         }
         for fault in after {
-            if self.entered.contains(&fault.id) {
+            if self.entered.contains_key(&fault.id) {
                 tell(fault, Verdict::Again);
             } else if !before.contains(fault) {
                 tell(fault, Verdict::Failed);

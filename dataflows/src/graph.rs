@@ -115,6 +115,7 @@ impl Settings {
             timer_tick_ms: self.exact_tick_ms,
             forget_ticks: (self.horizon_ms / 64).max(1),
             rest_at_end: self.rest_at_end,
+            gathers: false,
         }
     }
 

@@ -20,20 +20,20 @@ impl JobKey {
         Self(SipHasher13::new_with_key(secret))
     }
 
-    /// The key of an identity.
+    /// The key of an identity: texts, or bytes of a fixed length at its end.
     #[inline]
-    pub fn of(&self, parts: &[&str]) -> u128 {
+    pub fn of<P: AsRef<[u8]>>(&self, parts: &[P]) -> u128 {
         let mut buffer = [0; 400];
         let mut length = 0;
-        let fits = parts.iter().map(|part| part.len() + 1).sum::<usize>() <= buffer.len();
+        let fits = parts.iter().map(|part| part.as_ref().len() + 1).sum::<usize>() <= buffer.len();
         let mut hasher = self.0;
-        for part in parts {
+        for part in parts.iter().map(AsRef::as_ref) {
             if fits {
-                buffer[length..length + part.len()].copy_from_slice(part.as_bytes());
+                buffer[length..length + part.len()].copy_from_slice(part);
                 buffer[length + part.len()] = APART;
                 length += part.len() + 1;
             } else {
-                hasher.write(part.as_bytes());
+                hasher.write(part);
                 hasher.write(&[APART]);
             }
         }

@@ -23,7 +23,7 @@ use crate::directives::Decided;
 use crate::faults::FaultBatch;
 use crate::graph::Settings;
 use crate::ops::fan_out::fan_out;
-use crate::ops::fold_by_key::fold_in_loop;
+use crate::ops::fold_by_key::{Pace, fold_in_loop};
 use crate::seams::{LedgerBatch, LinkStreams, Links, PlaysBatch, Reading, Seen};
 use commanded::Beside;
 use told::Outbox;
@@ -100,6 +100,8 @@ pub fn build<'s>(
     let beside = scope.concatenate([standing, decided]);
     let wagers_fold = wagers::Wagers::new(settings.clone(), teller + 1);
     let payments_fold = payments::Payments::new(settings.clone(), teller + 2);
+    // Nothing of what these tell comes back to them: what is told of a step of a replay can be told at once.
+    let pace = Pace { gathers: settings.rest_at_end, ..pace };
     let wagers = fold_in_loop(wagers, beside.clone(), wager_laps, "fold wagers", pace, wagers_fold);
     let payments = fold_in_loop(payments, beside, payment_laps, "fold payments", pace, payments_fold);
     let faults = scope.concatenate([rows.verdicts, wagers.verdicts, payments.verdicts]);

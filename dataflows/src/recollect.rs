@@ -148,7 +148,16 @@ struct Failing {
     is_under_way: bool,
     /// Every verdict; empty of a record that does not fail.
     history: Vec<Judged>,
-    named: Option<Box<Named>>,
+    named: Option<Arc<Named>>,
+}
+
+/// What stood of a record before a tick.
+struct Stood {
+    charge: Option<Charge>,
+    laps: u8,
+    is_quarantined: bool,
+    /// Where somebody reads changes.
+    rows: Vec<(Output, Vec<u8>)>,
 }
 
 /// That a record fails, by one of those who judge it.
@@ -264,9 +273,9 @@ impl Failing {
 
 impl Recollection {
     /// At the end of a tick: what is charged against a record has changed, or its lap was judged.
-    fn judge(&mut self, before: &Failing, failing: &mut Failing, tick: Tick) {
+    fn judge(&mut self, before: &Stood, failing: &mut Failing, tick: Tick) {
         let answered = failing.answered.take();
-        match (before.charge(), failing.charge()) {
+        match (before.charge, failing.charge()) {
             (Some(_), None) => {
                 self.tallied.recovered[usize::from(failing.laps)] += 1;
                 *failing = Failing::default();
@@ -303,8 +312,8 @@ impl Recollection {
     }
 
     /// Sends what is due to the beginning of the loop, where it arrives at its due tick.
-    fn send(&self, id: u128, home: Home, due: Tick, out: &mut Round) {
-        let lap = Lap { key: home.key, fault: id, due };
+    fn send(&self, id: u128, home: Home, (due, number): (Tick, u8), out: &mut Round) {
+        let lap = Lap { key: home.key, fault: id, due, number };
         let worker = owner(lap.key, self.settings.workers) as u32;
         let (topic, is_unsound) = (Topic::ALL[usize::from(home.topic)], home.is_unsound);
         match out.laps.iter_mut().find(|batch| batch.takes_lap(worker, topic, &lap, is_unsound)) {
@@ -329,7 +338,7 @@ impl Fold for Recollection {
     type Updates = FaultBatch;
     type Side = ();
     type State = Failing;
-    type Before = Failing;
+    type Before = Stood;
     type Out = Round;
     type Verdict = ();
 
@@ -348,18 +357,16 @@ impl Fold for Recollection {
         }
     }
 
-    fn before(&mut self, failing: &Failing, _now: Tick, _eager: bool) -> Failing {
-        failing.clone()
+    fn before(&mut self, failing: &Failing, _now: Tick, _eager: bool) -> Stood {
+        Stood {
+            charge: failing.charge(),
+            laps: failing.laps,
+            is_quarantined: failing.is_quarantined(),
+            rows: if self.settings.wanted.changes { failing.rows() } else { Vec::new() },
+        }
     }
 
-    fn turn(
-        &mut self,
-        key: u128,
-        failing: &mut Failing,
-        before: Failing,
-        tick: Tick,
-        out: &mut Round,
-    ) -> Turn {
+    fn turn(&mut self, key: u128, failing: &mut Failing, before: Stood, tick: Tick, out: &mut Round) -> Turn {
         if failing.is_forgotten() {
             if self.settings.rest_at_end {
                 out.told.rest.loose.extend(&failing.rows());
@@ -368,10 +375,9 @@ impl Fold for Recollection {
             return Turn { next: None, vacant: true };
         }
         self.judge(&before, failing, tick);
-        out.told.counts.quarantined +=
-            i64::from(failing.is_quarantined()) - i64::from(before.is_quarantined());
+        out.told.counts.quarantined += i64::from(failing.is_quarantined()) - i64::from(before.is_quarantined);
         if self.settings.wanted.changes {
-            let (old, new) = (before.rows(), failing.rows());
+            let (old, new) = (before.rows, failing.rows());
             for (rows, others, diff) in [(&old, &new, -1), (&new, &old, 1)] {
                 for (output, row) in rows.iter().filter(|row| !others.contains(row)) {
                     out.told.changes.push(*output, tick, diff, |text| text.extend_from_slice(row));
@@ -387,7 +393,7 @@ impl Fold for Recollection {
         if let (Some(due), Some(leaves_at), Some(charge)) = (failing.due, leaves_at, failing.charge())
             && leaves_at <= tick
         {
-            self.send(key, charge.home, due, out);
+            self.send(key, charge.home, (due, failing.laps + 1), out);
             failing.is_under_way = true;
         }
         Turn { next: leaves_at.filter(|&at| at > tick), vacant: !failing.is_failing() }

@@ -258,8 +258,8 @@ impl Fold for Rejects {
 
     fn file(&mut self, copies: &mut Copies, batch: &UnsoundBatch, at: usize) {
         let unsound = &batch.records[at];
-        if unsound.enters_again {
-            return self.faults.enter(unsound.fault);
+        if unsound.lap > 0 {
+            return self.faults.enter(unsound.fault, unsound.lap);
         }
         copies.admitted = copies.admitted.max(unsound.admitted);
         if copies.least.as_ref().is_none_or(|least| unsound.position < least.position) {

@@ -126,7 +126,7 @@ impl Teller for Winnings {
         let more = i64::from(after.is_some()) - i64::from(before.is_some());
         if more != 0 {
             let tenant = self.tenant(*account);
-            out.players.push((self.settings.keys.of(&[&tenant]), tenant, more, tick));
+            out.players.push((self.settings.keys.of(&[&*tenant]), tenant, more, tick));
         }
     }
 
@@ -152,7 +152,7 @@ impl Teller for Winnings {
         }
         let keys = self.settings.keys;
         out.players
-            .extend(players.into_iter().map(|(tenant, more)| (keys.of(&[&tenant]), tenant, more, AT_END)));
+            .extend(players.into_iter().map(|(tenant, more)| (keys.of(&[&*tenant]), tenant, more, AT_END)));
     }
 
     fn is_full(_out: &Summed) -> bool {

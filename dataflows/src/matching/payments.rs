@@ -196,7 +196,7 @@ impl Fold for Payments {
     fn file(&mut self, filed: &mut Vec<Filed>, batch: &Batch, at: usize) {
         let (head, packed) = (batch.head(at), batch.packed(at));
         if head.kind == Kind::Lap {
-            return self.faults.enter(head.account);
+            return self.faults.enter(head.account, head.lap());
         }
         if let Some(currency) = head.currency {
             let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();

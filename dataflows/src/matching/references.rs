@@ -128,7 +128,7 @@ impl Fold for References {
 
     fn file(&mut self, row: &mut Row, batch: &Batch, at: usize) {
         if batch.head(at).kind == Kind::Lap {
-            return self.faults.enter(batch.head(at).account);
+            return self.faults.enter(batch.head(at).account, batch.head(at).lap());
         }
         row.is_game = batch.head(at).kind == Kind::Game;
         many::file(&mut row.filed, false, batch, at);

@@ -5,10 +5,13 @@
 //! key is a list of records that [`gyre_domain::lifecycle::judge`] reads whole, and becomes simple again as soon as it
 //! can. The two ways tell the same: a law.
 
+use std::cell::RefCell;
+
 use gyre_domain::cause::Cause;
 use gyre_domain::currency::Currency;
 use gyre_domain::lifecycle::{Life, State};
 use gyre_domain::records::{Record, Topic};
+use hashbrown::HashMap;
 
 use super::commanded::{Beside, Commanded};
 use super::directory::Directory;
@@ -20,6 +23,7 @@ use crate::batch::{Batch, Kind};
 use crate::directives::Directives;
 use crate::faults::{FaultBatch, FaultTeller, Faults, Home, Named};
 use crate::graph::Settings;
+use crate::keys::Keyed;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
 use crate::rows::{Output, Rows, Wanted};
 use crate::seams::Seen;
@@ -47,6 +51,8 @@ pub struct Wagers {
     directives: Directives,
     writer: Writer,
     faults: FaultTeller,
+    /// Of simple wagers whose outcome is missing: which fault that is, by where the log keeps them.
+    missing: RefCell<HashMap<u32, u128, Keyed>>,
     log: Log,
     lists: Vec<Vec<Filed>>,
     free_lists: Vec<u32>,
@@ -67,6 +73,7 @@ impl Wagers {
             writer: Writer::new(&settings, teller),
             faults: settings.fault_teller(),
             settings,
+            missing: RefCell::default(),
             log: Log::default(),
             lists: Vec::new(),
             free_lists: Vec::new(),
@@ -219,7 +226,7 @@ impl Fold for Wagers {
             _ if is_target => false,
             Kind::Wager => self.file_wager(slot, head, packed),
             Kind::Settle => self.file_settle(slot, head, packed),
-            Kind::Lap => return self.faults.enter(head.account),
+            Kind::Lap => return self.faults.enter(head.account, head.lap()),
             _ => false,
         };
         if !filed {
@@ -263,6 +270,11 @@ impl Fold for Wagers {
                 vacant: false,
             };
         }
+        if let Before::Simple(before) = &before
+            && let Some(turn) = self.turn_unchanged(key, before, slot, tick, out)
+        {
+            return turn;
+        }
         let before = match before {
             Before::Simple(slot) => self.tell_simple(&slot, self.last_tick),
             Before::Told(told) => *told,
@@ -281,6 +293,9 @@ impl Fold for Wagers {
         };
         self.writer.differ(&before, &after, tick, &self.directory, out);
         self.tell_faults(home(key), slot, (&before.faults, &after.faults), tick, out);
+        if after.faults.is_empty() && !before.faults.is_empty() && slot.has(WAGER) {
+            self.missing.get_mut().remove(&slot.wager.0);
+        }
         Turn { next: missing_from_ms.filter(|&from_ms| from_ms > tick), vacant: slot.flags() == 0 }
     }
 
@@ -288,6 +303,7 @@ impl Fold for Wagers {
         self.writer.end_tick(tick, &self.directory, out);
         out.seen.extend(self.directives.new.drain(..).map(|(target, since)| Seen::new(target, since, tick)));
         for place in self.freed.drain(..) {
+            self.missing.get_mut().remove(&place.0);
             self.log.free(place);
         }
         self.faults.turned();

@@ -144,6 +144,9 @@ pub struct Pace {
     pub forget_ticks: u64,
     /// The end of the inputs is the end of a replay: fire what is left of the timers and tell the rows at rest.
     pub rest_at_end: bool,
+    /// What is told, but for verdicts, waits until no tick is left that only waits for the loop: no more than a step of
+    /// a replay. Nothing of it may come back to the fold in between, not even as a side row.
+    pub gathers: bool,
 }
 
 /// Messages as they are gathered.
@@ -212,15 +215,15 @@ pub fn fold_in_loop<'s, F: Fold>(
             let through = Through::of(frontiers);
             let done = {
                 let (mut output, mut verdicts_output) = (output.activate(), verdicts_output.activate());
-                let (mut told, mut verdicts) = (output.session(now), verdicts_output.session(verdicts_now));
-                let mut send = |mut out: F::Out| {
-                    verdicts.give_iterator(F::verdicts(&mut out).into_iter());
-                    told.give(out);
-                };
+                let mut told = output.session(now);
+                let mut send = |out: F::Out| told.give(out);
                 let worked_all = keyed.work_through(through, &mut send);
-                worked_all && through.is_end() && (!pace.rest_at_end || keyed.rest(&mut send))
+                let done = worked_all && through.is_end() && (!pace.rest_at_end || keyed.rest(&mut send));
+                verdicts_output.session(verdicts_now).give_iterator(keyed.verdicts.drain(..));
+                done
             };
-            held.iter_mut().for_each(|held| held.advance(keyed.least_to_come(through.records)));
+            let least = keyed.least_to_come(through.records);
+            held.iter_mut().skip(usize::from(keyed.unsent)).for_each(|held| held.advance(least));
             if done {
                 held.iter_mut().for_each(Held::release);
             } else if through.is_end() {
@@ -281,6 +284,9 @@ struct Keyed<F: Fold> {
     /// The timers that were left at the end have fired.
     ended: bool,
     out: F::Out,
+    /// Something is told there that was not sent.
+    unsent: bool,
+    verdicts: Vec<F::Verdict>,
 }
 
 impl<F: Fold> Keyed<F> {
@@ -301,6 +307,8 @@ impl<F: Fold> Keyed<F> {
             last_record: 0,
             ended: false,
             out: F::Out::default(),
+            unsent: false,
+            verdicts: Vec::new(),
         }
     }
 
@@ -309,7 +317,7 @@ impl<F: Fold> Keyed<F> {
         self.side.sort_by_key(|(_, tick, _)| *tick);
         let mut sides = std::mem::take(&mut self.side);
         let mut taken = 0;
-        let mut told = false;
+        let mut told = std::mem::take(&mut self.unsent);
         let mut blocked = None;
         loop {
             // What tells an earlier tick than the last one worked (a key that was forgotten) belongs to that.
@@ -334,14 +342,17 @@ impl<F: Fold> Keyed<F> {
             let now = blocked.unwrap_or(through.records).saturating_sub(1);
             told |= self.forget_through(if self.pace.rest_at_end { now.min(self.last_record) } else { now });
         }
-        if told {
-            self.send(self.now, send);
+        self.unsent = told && self.pace.gathers && blocked.is_some();
+        if told && !self.unsent {
+            self.send(self.now, true, send);
         }
+        self.verdicts.append(&mut F::verdicts(&mut self.out));
         blocked.is_none()
     }
 
-    fn send(&mut self, tick: Tick, send: &mut impl FnMut(F::Out)) {
-        self.fold.seal(tick, true, &mut self.out);
+    fn send(&mut self, tick: Tick, is_last: bool, send: &mut impl FnMut(F::Out)) {
+        self.verdicts.append(&mut F::verdicts(&mut self.out));
+        self.fold.seal(tick, is_last, &mut self.out);
         send(std::mem::take(&mut self.out));
     }
 
@@ -378,7 +389,8 @@ impl<F: Fold> Keyed<F> {
             self.take_sides(tick, sides);
         }
         while let Some(slots) = self.timers.take_first_through(tick) {
-            for slot in slots {
+            for (at, &slot) in slots.iter().enumerate() {
+                slots.get(at + 16).iter().for_each(|&&ahead| self.slab.prefetch(ahead));
                 if self.slab.is_used(slot) {
                     self.touch(slot, false);
                 }
@@ -400,11 +412,12 @@ impl<F: Fold> Keyed<F> {
         let end =
             (message.worked..updates.len()).find(|&at| updates.tick(at) > tick).unwrap_or(updates.len());
         for at in message.worked..end {
-            if at + 24 < end {
+            // Ahead into the ticks that follow: one of them alone is too short to hide how far memory is.
+            if at + 24 < updates.len() {
                 self.index.prefetch(updates.key(at + 24));
                 self.fold.prefetch(updates, at + 24, false);
             }
-            if at + 8 < end {
+            if at + 8 < updates.len() {
                 self.index.guess(updates.key(at + 8)).inspect(|&slot| self.slab.prefetch(slot));
                 self.fold.prefetch(updates, at + 8, true);
             }
@@ -498,13 +511,13 @@ impl<F: Fold> Keyed<F> {
             slots.get(at + 8).iter().for_each(|&&ahead| self.fold.prefetch_turn(&self.slab.get(ahead).1));
             self.marks[slot as usize / 64] &= !(1 << (slot % 64));
             let (key, state) = self.slab.get_mut(slot);
-            let turn = self.fold.turn(*key, state, before, tick, &mut self.out);
+            let key = *key;
+            let turn = self.fold.turn(key, state, before, tick, &mut self.out);
             if F::is_full(&self.out) {
-                self.fold.seal(tick, false, &mut self.out);
-                send(std::mem::take(&mut self.out));
+                self.send(tick, false, send);
             }
             if turn.vacant {
-                self.index.remove(*key, slot);
+                self.index.remove(key, slot);
                 self.slab.give_back(slot);
                 continue;
             }
@@ -550,7 +563,7 @@ impl<F: Fold> Keyed<F> {
     fn rest(&mut self, send: &mut impl FnMut(F::Out)) -> bool {
         self.ended = true;
         let done = self.fold.rest(&self.slab, &mut self.out);
-        self.send(self.now, send);
+        self.send(self.now, true, send);
         done
     }
 }

@@ -388,7 +388,12 @@ fn ticks(history: &History) -> impl Iterator<Item = Tick> + use<> {
 }
 
 fn pace(history: &History, dice: &mut Dice) -> Pace {
-    Pace { timer_tick_ms: Some(history.grain), forget_ticks: 1 + dice.next() % 8, rest_at_end: true }
+    Pace {
+        timer_tick_ms: Some(history.grain),
+        forget_ticks: 1 + dice.next() % 8,
+        rest_at_end: true,
+        gathers: false,
+    }
 }
 
 fn context(seed: u64, history: &History, (workers, cut): (usize, Cut), what: &str) -> String {

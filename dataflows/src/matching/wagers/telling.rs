@@ -9,11 +9,13 @@ use gyre_domain::rtp::Plays;
 use super::Wagers;
 use super::slot::{CLAIMS, FREE_ROUND, KNOWS, MANY, PLAIN, SETTLED, Slot, TIED, WAGER};
 use crate::Tick;
+use crate::faults::{Fault, Faults};
 use crate::matching::booking::{credit_booked, stake_booked};
 use crate::matching::findings::Finding;
 use crate::matching::postings;
 use crate::matching::ties::Tied;
 use crate::matching::told::{Booked, Outbox, Play, QUARTER_MS, Told};
+use crate::ops::fold_by_key::Turn;
 use crate::packed::{Kept, Known};
 use crate::rows::records::{Maximum, Staked, Standing, push_record_reject, push_wager_state};
 use crate::rows::{Output, write};
@@ -38,10 +40,7 @@ impl Wagers {
             told.marks.states[0] = 1;
             if self.missing_from_ms(slot).is_some_and(|from_ms| from_ms <= tick) {
                 told.marks.rejects.push(Cause::OutcomeMissing as u8);
-                if self.faults.is_on() {
-                    let wager = Record::Wager(self.wager_of(slot));
-                    told.faults.extend(self.faults.fault(&wager, Cause::OutcomeMissing));
-                }
+                told.faults.extend(self.missing_fault(slot));
             }
         }
         told.play = self.play(slot);
@@ -54,6 +53,40 @@ impl Wagers {
             told.rows.extend(self.other_rows(slot, is_missing, is_held, &findings));
         }
         told
+    }
+
+    /// The fault of a simple wager whose outcome is missing, where anybody asks. It is asked for at every lap, and
+    /// named by a digest: that is worked out once.
+    fn missing_fault(&self, slot: &Slot) -> Option<Fault> {
+        let cause = Cause::OutcomeMissing;
+        if let Some(&id) = self.missing.borrow().get(&slot.wager.0) {
+            return Some(Fault { id, cause });
+        }
+        let fault = self.faults.is_on().then(|| Record::Wager(self.wager_of(slot)));
+        let fault = fault.and_then(|wager| self.faults.fault(&wager, cause))?;
+        self.missing.borrow_mut().insert(slot.wager.0, fault.id);
+        Some(fault)
+    }
+
+    /// The turn of a simple key that only a lap or a timer touched, where that changed nothing.
+    pub(super) fn turn_unchanged(
+        &self,
+        key: u128,
+        before: &Slot,
+        after: &Slot,
+        tick: Tick,
+        out: &mut Outbox,
+    ) -> Option<Turn> {
+        let from_ms = self.missing_from_ms(after);
+        let is_missing = |tick| from_ms.is_some_and(|from_ms| from_ms <= tick);
+        if before != after || after.has(MANY) || is_missing(tick) != is_missing(self.last_tick) {
+            return None;
+        }
+        if is_missing(tick) {
+            let faults: Faults = self.missing_fault(after).into_iter().collect();
+            self.tell_faults(super::home(key), after, (&faults, &faults), tick, out);
+        }
+        Some(Turn { next: from_ms.filter(|&from_ms| from_ms > tick), vacant: after.flags() == 0 })
     }
 
     /// What the log keeps of a simple key's wager.
