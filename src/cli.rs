@@ -74,7 +74,7 @@ pub struct ReplayArgs {
     #[arg(long)]
     pub postings: bool,
 
-    /// Tell in what_if.json which anomalies would differ under the [rtp] and [anomalies.*] settings of FILE
+    /// Tell in what_if.json which anomalies would differ under the settings rtp and anomalies.* of FILE
     #[arg(long, value_name = "FILE")]
     pub what_if: Option<PathBuf>,
 }

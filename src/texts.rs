@@ -159,8 +159,8 @@ texts! {
     ColumnAbout: "meaning", "뜻";
     Changed: "was {text}", "기본값 {text}";
     WhatIfBeyond: "{path} sets more than what is an anomaly", "{path}에 이상 징후 판정 외의 설정이 있습니다";
-    WhatIfBeyondHelp: "leave only [rtp] and [anomalies.*] in it: time, currencies and outputs are those of the run",
-        "[rtp]와 [anomalies.*]만 남기십시오. 시간, 통화, 출력은 실행의 설정을 따릅니다";
+    WhatIfBeyondHelp: "leave only the tables rtp and anomalies.* in it: time, currencies and outputs are those of the run",
+        "rtp와 anomalies.* 설정만 남기십시오. 시간, 통화, 출력은 실행의 설정을 따릅니다";
     AboutTick: "ticks are multiples of this", "틱의 간격";
     AboutHorizon: "later than this after its time, a record is past_horizon", "이보다 늦게 온 레코드는 past_horizon";
     AboutHorizonOpen: "how long an open wager is kept", "미결 베팅의 보관 기간";
