@@ -54,10 +54,11 @@ fn run() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let folder = args.next().ok_or("ticks DIR [TICK_MS]")?;
     let tick_ms = args.next().map_or(Ok(10), |text| text.parse())?;
-    let mut due = Vec::new();
-    for (topic, name) in [(Topic::Wagers, "wagers"), (Topic::Outcomes, "outcomes")] {
-        due.extend(by_tick(topic, &std::fs::read(format!("{folder}/{name}.jsonl"))?, tick_ms)?);
-    }
+    let mut due = by_tick(Topic::Wagers, &std::fs::read(format!("{folder}/wagers.jsonl"))?, tick_ms)?;
+    // A generated stream ends with everything that is still to come, all at once.
+    let until = due.last().map_or(0, |due| due.tick);
+    due.extend(by_tick(Topic::Outcomes, &std::fs::read(format!("{folder}/outcomes.jsonl"))?, tick_ms)?);
+    due.retain(|due| due.tick <= until);
     due.sort_by_key(|due| due.tick);
     let records: usize = due.iter().map(|due| due.lines.spans.len()).sum();
     let (Some(first), Some(last)) = (due.first(), due.last()) else { return Err("no lines".into()) };
