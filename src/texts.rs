@@ -36,7 +36,8 @@ macro_rules! texts {
         /// What can be said.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub enum Key {
-            $(#[doc = $en] $key,)+
+            // As code: a bracket in what operators read is no link.
+            $(#[doc = concat!("`` ", $en, " ``")] $key,)+
         }
 
         impl Key {
@@ -159,8 +160,8 @@ texts! {
     ColumnAbout: "meaning", "뜻";
     Changed: "was {text}", "기본값 {text}";
     WhatIfBeyond: "{path} sets more than what is an anomaly", "{path}에 이상 징후 판정 외의 설정이 있습니다";
-    WhatIfBeyondHelp: "leave only the tables rtp and anomalies.* in it: time, currencies and outputs are those of the run",
-        "rtp와 anomalies.* 설정만 남기십시오. 시간, 통화, 출력은 실행의 설정을 따릅니다";
+    WhatIfBeyondHelp: "leave only [rtp] and [anomalies.*] in it: time, currencies and outputs are those of the run",
+        "[rtp]와 [anomalies.*]만 남기십시오. 시간, 통화, 출력은 실행의 설정을 따릅니다";
     AboutTick: "ticks are multiples of this", "틱의 간격";
     AboutHorizon: "later than this after its time, a record is past_horizon", "이보다 늦게 온 레코드는 past_horizon";
     AboutHorizonOpen: "how long an open wager is kept", "미결 베팅의 보관 기간";
@@ -347,7 +348,7 @@ pub const HELP_KO: &[(&str, &str, &str)] = &[
     ("replay", "config", "설정 파일 (TOML); 없으면 DIR/gyre.toml, 그것도 없으면 기본값"),
     ("replay", "tick_ms", "틱 간격(밀리초), 설정의 time.tick_ms보다 우선"),
     ("replay", "postings", "postings.jsonl도 기록, 설정의 outputs.postings와 같음"),
-    ("replay", "what_if", "FILE의 [rtp], [anomalies.*] 설정이라면 달라질 이상 징후를 what_if.json에 기록"),
+    ("replay", "what_if", "FILE의 rtp, anomalies.* 설정이라면 달라질 이상 징후를 what_if.json에 기록"),
     ("generate", "", "시험용 레코드를 만들기 (시드에 따라 항상 같음)"),
     (
         "generate",

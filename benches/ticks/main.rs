@@ -3,7 +3,7 @@
 //!
 //! `ticks DIR [TICK_MS]` feeds `DIR/wagers.jsonl` and `DIR/outcomes.jsonl` (both by receipt, whole in memory) to the whole
 //! graph on one worker, every change told and the loop on, one tick of `TICK_MS` (10) after the other as fast as they go,
-//! and says how long they took. `benches/run ticks` makes 20,000 records a second and runs it. Ticks without records
+//! and says how long they took. `benches/run ticks` makes 10,000 wagers a second, their outcomes beside, and runs it. Ticks without records
 //! count: timers and laps fire in them. What a live job does beside is not in it: sources, sinks, checkpoints.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench says what it found")]
 

@@ -1,5 +1,5 @@
 //! Faults: what stages that judge records tell of those that failed, and how a failed record is asked for its verdict
-//! again. What a stage holds of this is nothing but the records asked in the tick at hand.
+//! again. What a stage holds of this is the records asked in the tick at hand, and until when any may be.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -170,7 +170,8 @@ impl FaultTeller {
         Self { keys, workers, laps, entered: HashMap::default(), enters_until: Cell::new(0) }
     }
 
-    /// The last tick at which a record may enter again, going by what was told: laps count from the start of a fault.
+    /// The last tick at which a record may enter again, going by what was told. Laps count from the start of a fault,
+    /// and nobody who judges the record can tell of it before it starts.
     pub fn enters_until(&self) -> Tick {
         self.enters_until.get()
     }

@@ -190,7 +190,9 @@ pub fn build_beside<'s>(
     let mut told = vec![sound.told, matched.told, ledger.told, rtp, found, linked, decisions];
     if let (Some(recollected), Some(open)) = (recollected, open) {
         recollected.laps.connect_loop(open.laps);
-        open.answers.into_iter().for_each(|answers| recollected.answers.clone().connect_loop(answers));
+        if let Some(answers) = open.answers {
+            recollected.answers.connect_loop(answers);
+        }
         told.push(recollected.told);
     }
     (outputs::build(told), others)

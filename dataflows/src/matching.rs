@@ -6,6 +6,7 @@
 //! payments ──▶ fold by payment ──────┼──▶ rows: wager_states, rejects, anomalies of records
 //! games ────┐        ▲               └──▶ counts
 //! accounts ─┴▶ fold by row ──▶ standing reference rows, on every worker, beside what was decided
+//! laps ──▶ the fold whose record failed ──▶ faults: verdicts, on what came and on what entered again
 //! ```
 //! At every tick, what is told of a key is [`gyre_domain::lifecycle::judge`] over all its admitted records and the
 //! standing reference rows; a key without records tells nothing. What is *not* here: balances and RTP, which are sums

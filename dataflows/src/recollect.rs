@@ -2,21 +2,20 @@
 //!
 //! ```text
 //! faults (validate, matching) ──▶ fold by record ──▶ recollect (requests), quarantine ──▶ outputs
-//!                                    │      └──▶ answers of the provider, where a replay has one ──┐
-//!                                    └──▶ laps ──────────────────────────────────────────────────▶ back in front of
-//!                                                                                                  validate
+//!                                    │      └──▶ answers of the provider, where a replay has one ──▶ among what comes in
+//!                                    └──▶ laps ──▶ an edge of their own, through validate to who judges the record
 //! ```
 //! A lap of a record that failed is the update −(record, n) +(record, n+1) at its due tick. The record itself stays
-//! with whoever judges it; what goes around is its key, and its number n is kept here, so equality and every rule
-//! ignore n. At its due tick the record is judged again with everything that is known then, and the verdict comes back:
-//! *mended* leaves no trace of the lap, *the same fault* or *another fault* counts the attempt and asks the provider.
+//! with whoever judges it; what goes around is its key and the number n, which is counted here, so equality and every
+//! rule ignore n. At its due tick the record is judged again with everything that is known then, and the verdict comes
+//! back: *mended* leaves no trace of the lap, *the same fault* or *another fault* counts the attempt and asks the provider.
 //! After the last lap the record rests in quarantine, with its history, for as long as it is a fault.
 //!
 //! **Laps cannot touch the books**: a lap files nothing, it only wakes the record's key, and what is told of a key is a
-//! function of the records filed with it. **The loop ends**: every lap of an unbroken fault raises n, n is bounded by
-//! the number of delays, each lap is later than the one before by at least the loop's delay, and a new fault needs a
-//! record that comes. **Memory** is that of what fails now: a record that is mended, or whose key is forgotten, leaves
-//! nothing.
+//! function of the records filed with it; nor does a path of the engine lead from laps to anything but verdicts. **The
+//! loop ends**: every lap of an unbroken fault raises n, n is bounded by the number of delays, each lap is later than
+//! the one before by at least the loop's delay, and a new fault needs a record that comes. **Memory** is that of what
+//! fails now: a record that is mended, or whose key is forgotten, leaves nothing.
 
 use std::sync::Arc;
 
@@ -431,7 +430,8 @@ impl Fold for Recollection {
     fn revise(&mut self, _failing: &mut Failing) {}
 
     fn is_full(out: &Round) -> bool {
-        out.told.bytes() > 1 << 20 || out.laps.iter().map(Batch::records).sum::<usize>() > 1 << 12
+        let entering = out.laps.iter().chain(&out.answers);
+        out.told.bytes() > 1 << 20 || entering.map(Batch::records).sum::<usize>() > 1 << 12
     }
 
     fn rest(&mut self, slab: &Slab<Failing>, out: &mut Round) -> bool {

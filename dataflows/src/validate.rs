@@ -6,6 +6,7 @@
 //!                 └───────▶ unsound ─────────────────────▶ fold by reject ◀┘ │
 //!                                                          │   └▶ amended ───┘
 //!                                                          └────▶ rejects
+//! laps ──▶ set aside ──▶ of unsound records: fold by reject; of sound ones: matching
 //! ```
 //! The checks themselves are [`gyre_domain::decode`]'s and the admission's; here their verdicts stand. At every tick
 //! there is one reject for each record that failed, however many equal copies came, with the smallest position; none
@@ -64,7 +65,8 @@ impl Outputs<'_> {
     }
 }
 
-/// Builds the stage. `laps` are failed records that enter again; `grounds` are those on which rules hold payouts, on whichever worker each is found.
+/// Builds the stage. `laps` are failed records that enter again; `grounds` are those on which rules hold payouts, on
+/// whichever worker each is found.
 pub fn build<'s>(
     batches: StreamVec<'s, Tick, Batch>,
     laps: StreamVec<'s, Tick, Batch>,

@@ -4,6 +4,7 @@
 //! updates (record, tick, ±1) ──exchange by key──▶ ┌──────────────┐
 //!                                                 │ state of key │──▶ differences of f(records, tick)
 //! side rows (reference) ──────every worker──────▶ └──────────────┘      timers: next tick at which f changes
+//! what enters again ──────────exchange by key──▶          └──────────▶ verdicts, and nothing else
 //! ```
 //! **Law.** The output at every tick equals `f` evaluated afresh over all admitted records; without timers it equals
 //! differential's `reduce`.
@@ -14,7 +15,8 @@
 //! nothing that could touch them is admitted any longer; **forgetting emits nothing** but the rows at rest, which
 //! stand.
 //!
-//! Messages carry many updates, each with its own tick, at one least time; updates ahead of the frontier wait here.
+//! Messages carry many updates, each with its own tick, at one least time; updates ahead of the frontier wait here. In a
+//! loop they wait for what comes around it too, but only while a verdict was told after which something still may.
 
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
@@ -408,7 +410,7 @@ impl<F: Fold> Keyed<F> {
 
     /// Files a message's updates of a tick; what it has of later ones waits on.
     fn file(&mut self, tick: Tick, mut message: Message<F::Updates>) {
-        let updates = &message.updates;
+        let updates = &*message.updates;
         let end =
             (message.worked..updates.len()).find(|&at| updates.tick(at) > tick).unwrap_or(updates.len());
         for at in message.worked..end {

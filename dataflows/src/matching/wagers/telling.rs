@@ -79,7 +79,7 @@ impl Wagers {
     ) -> Option<Turn> {
         let from_ms = self.missing_from_ms(after);
         let is_missing = |tick| from_ms.is_some_and(|from_ms| from_ms <= tick);
-        if before != after || after.has(MANY) || is_missing(tick) != is_missing(self.last_tick) {
+        if before != after || is_missing(tick) != is_missing(self.last_tick) {
             return None;
         }
         if is_missing(tick) {
