@@ -26,11 +26,13 @@ use crate::error::{Domain, Error, Result, unreadable};
 use crate::table::{Align, Table};
 use crate::texts::{Key, Lang, Phrase};
 
+mod live;
 mod report;
 mod settings;
 mod spelling;
 mod walk;
 
+pub use self::live::Live;
 use self::report::line_of;
 pub use self::report::{Finding, Report};
 pub(crate) use self::spelling::nearest;
@@ -42,6 +44,8 @@ pub struct Config {
     pub rules: Rules,
     /// Whether `postings.jsonl` is written.
     pub postings: bool,
+    /// Where records come from and where changes go, while it runs.
+    pub live: Live,
 }
 
 /// The ticks a command line may ask for, as the config does.
@@ -72,7 +76,9 @@ pub fn load_over(path: &Path, base: Config) -> Result<Config> {
         let what = Phrase::new(Key::ConfigNotText).with("path", path.display()).with("byte", byte);
         Error::usage(Domain::Config, what).help(Key::ConfigNotTextHelp)
     })?;
-    parse_over(&path.display().to_string(), &text, base).map_err(Error::config)
+    let mut config = parse_over(&path.display().to_string(), &text, base).map_err(Error::config)?;
+    config.live.paths_from(path.parent().unwrap_or(Path::new("")));
+    Ok(config)
 }
 
 /// Reads a config from `text`; `name` is what faults call it.
@@ -199,6 +205,14 @@ mod tests {
             net_exposure_max = "0.05"
             staked_min = 10
             rounds_min = 6
+            [run]
+            job = "books-1"
+            held_bytes_max = 0x1000000
+            [source.folder]
+            path = "in"
+            [sinks.files]
+            path = "out"
+            gather_ms = 250
             [currencies]
             XRP = 6
             GEM = 0
@@ -234,7 +248,14 @@ mod tests {
             covered_rounds_min: 6,
             currencies: vec![("GEM".to_owned(), 0), ("XRP".to_owned(), 6)],
         };
-        assert_eq!(config, Config { rules: want, postings: true });
+        let live = Live {
+            job: "books-1".to_owned(),
+            held_bytes_max: 16 << 20,
+            source_folder: "in".to_owned(),
+            sink_files: "out".to_owned(),
+            sink_files_gather_ms: 250,
+        };
+        assert_eq!(config, Config { rules: want, postings: true, live });
     }
 
     #[test]
@@ -310,6 +331,10 @@ mod tests {
             "[time]\nhorizon_ms = 9000000\nhorizon_open_ms = 1000",
             "한글 = 1",
             "[time]\ntick_ms = ",
+            "[run]\njob = 1",
+            "[run]\njob = \"\"",
+            "[run]\njob = \"a b\"",
+            "source.folder = \"in\"",
         ] {
             let report = parse("x", text).unwrap_err();
             for lang in [Lang::En, Lang::Ko] {

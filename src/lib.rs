@@ -11,7 +11,8 @@
 //! | [`lines`] | input files, plain or compressed, in blocks of lines |
 //! | [`sequencer`] | files become steps, each line with its tick |
 //! | [`replay`] | files through the dataflow into files |
-//! | [`sink`] | final states and change logs, all or nothing |
+//! | [`sink`] | final states and change logs, all or nothing; where the ticks of a run go |
+//! | [`source`] | where the records of a run come from |
 //! | [`interrupt`] | Ctrl-C leaves nothing behind |
 //! | [`progress`] | how far a run is |
 //! | [`summary`] | what a run came to |
@@ -29,6 +30,7 @@ pub mod progress;
 pub mod replay;
 pub mod sequencer;
 pub mod sink;
+pub mod source;
 pub mod summary;
 pub mod table;
 pub mod texts;

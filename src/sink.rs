@@ -11,6 +11,7 @@
 mod changes;
 mod finals;
 mod folder;
+pub mod live;
 mod order;
 mod runs;
 

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use gyre_domain::rules::LAPS_MAX;
 
+use super::live::{any_text, job_name};
 use super::spelling::{DAY_MS, MILLI, MINUTE_MS, PICO, decimal};
 use super::{Config, TICK_MS};
 use crate::texts::Key;
@@ -16,6 +17,10 @@ const HALF_E12: u64 = 500_000_000_000;
 
 /// The largest amount of money that fits any currency, major units.
 const MAJOR_MAX: u64 = 1_000_000_000_000_000;
+
+/// What is held for sinks: less than this would stop and go with every tick, more is no bound.
+const HELD_BYTES_MIN: u64 = 1 << 20;
+const HELD_BYTES_MAX: u64 = 1 << 40;
 
 /// The section whose names are free: currency codes.
 pub(super) const CURRENCIES: &str = "currencies";
@@ -42,6 +47,8 @@ pub(super) enum Kind {
     Trillionths { range: RangeInclusive<u64>, field: fn(&mut Config) -> &mut u64 },
     /// The name of a time zone.
     Zone { field: fn(&mut Config) -> &mut String },
+    /// Text in quotes; `wrong` gives what to write instead of one that will not do.
+    Text { wrong: fn(&str) -> Option<Key>, field: fn(&mut Config) -> &mut String },
     /// Yes or no.
     Flag { field: fn(&mut Config) -> &mut bool },
 }
@@ -106,6 +113,16 @@ pub(super) static SETTINGS: &[Setting] = &[
               kind: Kind::Count { range: 1..=1_000_000, field: |config| &mut config.rules.covered_rounds_min } },
     Setting { section: "outputs", name: "postings", about: Key::AboutPostings,
               kind: Kind::Flag { field: |config| &mut config.postings } },
+    Setting { section: "run", name: "job", about: Key::AboutJob,
+              kind: Kind::Text { wrong: job_name, field: |config| &mut config.live.job } },
+    Setting { section: "run", name: "held_bytes_max", about: Key::AboutHeld,
+              kind: Kind::Count { range: HELD_BYTES_MIN..=HELD_BYTES_MAX, field: |config| &mut config.live.held_bytes_max } },
+    Setting { section: "source.folder", name: "path", about: Key::AboutSourceFolder,
+              kind: Kind::Text { wrong: any_text, field: |config| &mut config.live.source_folder } },
+    Setting { section: "sinks.files", name: "path", about: Key::AboutSinkFiles,
+              kind: Kind::Text { wrong: any_text, field: |config| &mut config.live.sink_files } },
+    Setting { section: "sinks.files", name: "gather_ms", about: Key::AboutGather,
+              kind: Kind::Span { range: 1..=MINUTE_MS, step: 1, field: |config| &mut config.live.sink_files_gather_ms } },
 ];
 
 impl Setting {
@@ -125,10 +142,16 @@ impl Setting {
             }
             Kind::Trillionths { field, .. } => format!("\"{}\"", decimal(*field(&mut config), PICO)),
             Kind::Spans { field, .. } => spans(field(&mut config)),
-            Kind::Zone { field } => format!("\"{}\"", field(&mut config)),
+            Kind::Zone { field } | Kind::Text { field, .. } => text(field(&mut config)),
             Kind::Flag { field } => field(&mut config).to_string(),
         }
     }
+}
+
+/// Text as the file spells it.
+fn text(text: &str) -> String {
+    // Text of TOML escapes as JSON's does.
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 /// A list as the file spells it.

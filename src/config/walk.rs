@@ -130,6 +130,11 @@ impl Walk {
                     *field(&mut self.config) = zone;
                 }
             }
+            Kind::Text { wrong, field } => {
+                if let Some(text) = self.text(setting, value, *wrong) {
+                    *field(&mut self.config) = text;
+                }
+            }
             Kind::Flag { field } => match value.get_ref() {
                 DeValue::Boolean(flag) => *field(&mut self.config) = *flag,
                 other => {
@@ -157,6 +162,26 @@ impl Walk {
         };
         self.fault(value.span(), Phrase::new(Key::UnknownZone).with("found", zone), fix);
         None
+    }
+
+    /// Text that will do.
+    fn text(
+        &mut self,
+        setting: &Setting,
+        value: &Spanned<DeValue<'_>>,
+        is_wrong: fn(&str) -> Option<Key>,
+    ) -> Option<String> {
+        let DeValue::String(text) = value.get_ref() else {
+            let usual = assign(setting.name, setting.spelling(&Config::default()));
+            self.fault(value.span(), wrong(Key::NotText, setting, value.get_ref()), usual);
+            return None;
+        };
+        if let Some(fix) = is_wrong(text) {
+            let what = Phrase::new(Key::BadText).with("name", setting.name).with("found", text);
+            self.fault(value.span(), what, fix);
+            return None;
+        }
+        Some(text.as_ref().to_owned())
     }
 
     /// A list of at most `most` times, each within `range`.
