@@ -371,6 +371,15 @@ impl Updates for Batch {
     fn only_wakes(&self, at: usize) -> bool {
         self.heads[at].kind == Kind::Lap
     }
+
+    /// What comes is filed before what goes; of one topic in the order of positions, in which a batch's records lie.
+    fn rank(&self, at: usize) -> (u8, u64) {
+        if self.only_wakes(at) {
+            return (0, 0);
+        }
+        let goes = u8::from(self.heads[at].diff < 0);
+        (goes << 4 | self.topic, self.packed(at).position())
+    }
 }
 
 /// Rejects of a block that one worker owns.

@@ -109,6 +109,18 @@ impl Settings {
         })
     }
 
+    /// What a run without end goes by: every tick and every change counts, and time is what ends things.
+    pub fn of_run(
+        rules: &Rules,
+        workers: usize,
+        wanted: Wanted,
+        keys: JobKey,
+        places: Places,
+    ) -> Option<Self> {
+        let replay = Self::of_replay(rules, workers, Wanted { changes: true, ..wanted }, keys)?;
+        Some(Self { places, rest_at_end: false, ..replay })
+    }
+
     /// How the folds handle ticks.
     pub fn pace(&self) -> Pace {
         Pace {

@@ -147,7 +147,8 @@ struct Failing {
     is_under_way: bool,
     /// Every verdict; empty of a record that does not fail.
     history: Vec<Judged>,
-    named: Option<Arc<Named>>,
+    /// Its part of its rows, by the least of those who told it: of two in one tick nobody sees which came first.
+    named: Option<(Home, Arc<Named>)>,
 }
 
 /// What stood of a record before a tick.
@@ -226,7 +227,7 @@ impl Failing {
 
     /// The rows that stand.
     fn rows(&self) -> Vec<(Output, Vec<u8>)> {
-        let Some(named) = &self.named else { return Vec::new() };
+        let Some((_, named)) = &self.named else { return Vec::new() };
         let mut rows = Vec::new();
         for judged in self.history.iter().filter(|judged| judged.asked) {
             let row = |out: &mut Vec<u8>| {
@@ -323,7 +324,7 @@ impl Recollection {
 
     /// What the provider answers to a request, where a replay has one to ask.
     fn answer(&self, failing: &Failing, tick: Tick, out: &mut Round) {
-        let (Some(provider), Some(named)) = (&self.settings.provider, &failing.named) else { return };
+        let (Some(provider), Some((_, named))) = (&self.settings.provider, &failing.named) else { return };
         for answer in provider.answers(named, failing.laps) {
             let at = (tick + answer.after_ms.max(self.laps.loop_ms)).next_multiple_of(self.laps.tick_ms);
             let batches = provider.admit(answer, at);
@@ -351,8 +352,10 @@ impl Fold for Recollection {
         if change.verdict == Verdict::Again {
             failing.answered = Some(change.home);
         }
-        if change.named.is_some() {
-            failing.named.clone_from(&change.named);
+        if let Some(named) = &change.named
+            && failing.named.as_ref().is_none_or(|(home, _)| change.home <= *home)
+        {
+            failing.named = Some((change.home, Arc::clone(named)));
         }
     }
 

@@ -78,6 +78,11 @@ fn workers_cannot_be_told_apart() {
 }
 
 #[test]
+fn the_order_within_a_tick_does_not_show() {
+    seeds(300).for_each(graph::order_within_a_tick_does_not_show);
+}
+
+#[test]
 fn the_short_way_tells_the_same() {
     seeds(600).for_each(graph::short_way_tells_the_same);
 }

@@ -1,6 +1,7 @@
-//! Admission: each line of a replay gets its tick, and what may not come in is set aside.
+//! Admission: each line gets its tick, and what may not come in is set aside.
 //!
-//! A function of a file's lines alone, block by block: ticks are there before any worker sees a record.
+//! In a replay a function of a file's lines alone, block by block: ticks are there before any worker sees a record. In a
+//! run a function of a line and of the tick at which it was received.
 
 use gyre_domain::cause::Cause;
 use gyre_domain::rules::Rules;
@@ -35,14 +36,26 @@ pub fn admit(parts: &mut [Decoded], clock: &mut Option<u64>, decoder: &Decoder, 
         let receipts = std::mem::take(&mut part.receipts);
         decoder.admit(part, &ticks, |line, at_ms| {
             let receipt = receipts[line].unwrap_or(at_ms);
-            if receipt > latest || at_ms > receipt.saturating_add(rules.skew_ms_max) {
-                Some(Cause::ClockSkew)
-            } else {
-                (ticks[line] > at_ms.saturating_add(rules.horizon_ms)).then_some(Cause::PastHorizon)
+            if receipt > latest {
+                return Some(Cause::ClockSkew);
             }
+            judge(receipt, ticks[line], at_ms, rules)
         });
     }
     first.unwrap_or(0)
+}
+
+/// Gives every line of a block the tick at which it was received, and sets aside what may not come in.
+pub fn admit_at(part: &mut Decoded, ticks: &[Tick], decoder: &Decoder, rules: &Rules) {
+    decoder.admit(part, ticks, |line, at_ms| judge(ticks[line], ticks[line], at_ms, rules));
+}
+
+/// Whether a record of a time may come in that was received at `receipt` and has a tick.
+fn judge(receipt: u64, tick: Tick, at_ms: u64, rules: &Rules) -> Option<Cause> {
+    if at_ms > receipt.saturating_add(rules.skew_ms_max) {
+        return Some(Cause::ClockSkew);
+    }
+    (tick > at_ms.saturating_add(rules.horizon_ms)).then_some(Cause::PastHorizon)
 }
 
 /// The latest receipt that moves the clock.

@@ -15,7 +15,8 @@
 //! nothing that could touch them is admitted any longer; **forgetting emits nothing** but the rows at rest, which
 //! stand.
 //!
-//! Messages carry many updates, each with its own tick, at one least time; updates ahead of the frontier wait here. In a
+//! Messages carry many updates, each with its own tick, at one least time; updates ahead of the frontier wait here. Where
+//! ticks are exact, those of one tick are filed in an order of their own, so that nobody sees which of them came first. In a
 //! loop they wait for what comes around it too, but only while a verdict was told after which something still may.
 
 use timely::container::CapacityContainerBuilder;
@@ -52,6 +53,11 @@ pub trait Updates: Clone + 'static {
     /// Update `at` is no record: it only wakes its key.
     fn only_wakes(&self, _at: usize) -> bool {
         false
+    }
+    /// Where update `at` stands among those of its tick, whoever sent them. Never falls among a message's updates of a
+    /// tick, and no other message has one between them.
+    fn rank(&self, _at: usize) -> (u8, u64) {
+        (0, 0)
     }
 }
 
@@ -393,13 +399,16 @@ impl<F: Fold> Keyed<F> {
         while let Some(slots) = self.timers.take_first_through(tick) {
             for (at, &slot) in slots.iter().enumerate() {
                 slots.get(at + 16).iter().for_each(|&&ahead| self.slab.prefetch(ahead));
-                if self.slab.is_used(slot) {
+                if self.slab.is_used(slot) && !self.forget_if_over(slot, tick) {
                     self.touch(slot, false);
                 }
             }
         }
         let mut coming = std::mem::take(&mut self.coming);
         self.waiting.take_through(tick, &mut coming);
+        if self.pace.timer_tick_ms.is_some() && coming.len() > 1 {
+            coming.sort_by_key(|message| message.updates.rank(message.worked));
+        }
         for message in coming.drain(..) {
             self.file(tick, message);
         }
@@ -428,8 +437,11 @@ impl<F: Fold> Keyed<F> {
                 Some(slot) => slot,
                 None => self.admit(key),
             };
-            if !updates.only_wakes(at) {
+            let is_record = !updates.only_wakes(at);
+            if is_record {
                 self.last_record = tick;
+            }
+            if is_record || !self.pace.rest_at_end {
                 self.forget_if_past(slot, tick, updates.admitted(at));
             }
             self.touch(slot, false);
@@ -476,6 +488,15 @@ impl<F: Fold> Keyed<F> {
         if may_be_past && self.fold.is_past(&self.slab.get(slot).1, admitted) {
             self.forget_past(slot, tick, is_touched);
         }
+    }
+
+    /// Buckets forget late; what time alone would touch finds it forgotten all the same, where time is what ends things.
+    fn forget_if_over(&mut self, slot: u32, tick: Tick) -> bool {
+        let is_over = !self.pace.rest_at_end && self.fold.is_past(&self.slab.get(slot).1, tick);
+        if is_over {
+            self.forget(slot);
+        }
+        is_over
     }
 
     /// A coarse tick holds records from before and after a key's time: those from before have their turn first.

@@ -12,7 +12,7 @@ use gyre_domain::rules::Rules;
 use serde_json::Value;
 
 use crate::harness::{
-    BEFORE_DATA, Cut, Steps, Streams, Told, decoded, decoder, feed, run, settings, span_ms,
+    BEFORE_DATA, Cut, Steps, Streams, Told, decoded, decoder, feed, run, settings, shuffle, span_ms,
 };
 use crate::histories::{rules, topics};
 use crate::model::history::{Dice, history};
@@ -53,7 +53,7 @@ fn exact(mut records: Vec<(Tick, Batch)>, workers: usize, dice: &mut Dice) -> St
         let next = records.peek().map_or(Tick::MAX, |record| record.0);
         if next == Tick::MAX || next > tick && dice.chance(60) {
             for (worker, steps) in steps.iter_mut().enumerate() {
-                let mine = waiting.iter().filter(|batch| batch.worker as usize == worker);
+                let mine = waiting.iter().filter(|batch| workers == 1 || batch.worker as usize == worker);
                 steps.push((mine.cloned().collect(), tick + 1));
             }
             waiting.clear();
@@ -222,6 +222,58 @@ pub fn workers_tell_the_same(seed: u64) {
         same(&context, &finals(&one, &Output::ALL, true), &finals(&told, &Output::ALL, true));
         assert_eq!(one.counts, told.counts, "{context}");
     }
+}
+
+/// Change logs and counts, raw bytes and positions among them, do not show which record of a tick came first, nor to which
+/// worker it came, nor how many ticks went in a step; neither while time runs on and keys are forgotten.
+pub fn order_within_a_tick_does_not_show(seed: u64) {
+    let mut dice = Dice::new(seed);
+    let (streams, drawn) = history(seed, [5, 12, 30, 30, 60][seed as usize % 5]);
+    let (streams, mut rules) = (topics(&streams), rules(&drawn));
+    let span_ms = span_ms(&streams, &rules).max(rules.tick_ms);
+    if dice.chance(50) {
+        rules.horizon_ms = span_ms / *dice.pick(&[1, 3, 10]) + 1_000;
+        rules.horizon_open_ms = rules.horizon_ms * *dice.pick(&[1, 2, 20]);
+    }
+    let mut goes = Dice::new(seed ^ 0x5eed);
+    let percent = *goes.pick(&[0, 5, 30]);
+    let fates: Vec<Option<Tick>> = (0..10_000)
+        .map(|_| goes.chance(percent).then(|| (goes.next() % span_ms).next_multiple_of(rules.tick_ms)))
+        .collect();
+    let tellings = [(1, false), (1, true), (2, true), (4, true)].map(|(workers, is_mixed)| {
+        let records = come_and_go(admitted(&streams, &rules, workers), &fates);
+        let mut settings = settings(&rules, workers, ALL);
+        (settings.exact_tick_ms, settings.rest_at_end) = (Some(rules.tick_ms), false);
+        let mut steps = exact(records, 1, &mut dice).pop().expect("there is one worker");
+        let mut mixed: Steps = vec![Vec::new(); workers];
+        for (batches, complete_before) in &mut steps {
+            if is_mixed {
+                shuffle(batches, dice.next());
+            }
+            let by_worker = batches.chunks(batches.len().div_ceil(workers).max(1)).map(<[Batch]>::to_vec);
+            for (steps, batches) in mixed.iter_mut().zip(by_worker.chain(std::iter::repeat(Vec::new()))) {
+                steps.push((batches, *complete_before));
+            }
+        }
+        feed(mixed, settings)
+    });
+    let [one, mixed @ ..] = tellings;
+    for (how, told) in ["mixed", "2 workers", "4 workers"].into_iter().zip(mixed) {
+        let context = format!("seed {seed}, {how}");
+        same(&context, &one.changes, &told.changes);
+    }
+}
+
+/// Some records go again after a while.
+fn come_and_go(records: Vec<(Tick, Batch)>, fates: &[Option<Tick>]) -> Vec<(Tick, Batch)> {
+    let mut all = Vec::new();
+    for ((tick, batch), fate) in records.into_iter().zip(fates) {
+        if let Some(after) = fate.filter(|_| batch.len() > 0 && tick > BEFORE_DATA) {
+            all.push((tick + after, batch.clone().withdrawn(tick + after)));
+        }
+        all.push((tick, batch));
+    }
+    all
 }
 
 /// A simple wager of which nobody reads changes is told the short way; with readers it is told by differences, and
