@@ -35,6 +35,8 @@ struct Cli {
 enum Command {
     /// Do the books of a folder of records
     Replay(ReplayArgs),
+    /// Keep the books of streams that never end
+    Run(RunArgs),
     /// Make records to play with, the same for the same seed
     Generate(GenerateArgs),
     /// Check a config file: every fault at once
@@ -79,6 +81,35 @@ pub struct ReplayArgs {
     pub what_if: Option<PathBuf>,
 }
 
+/// What `gyre run` is asked.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// Config file (TOML) that names the source and the sinks
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+
+    /// Folder for what the job must remember; made where it is not there, and held by one run at a time
+    #[arg(long, value_name = "DIR")]
+    pub state: PathBuf,
+
+    /// Worker threads, 1 to 256 [default: one per core]; the books do not depend on them
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=256))]
+    pub workers: Option<u16>,
+}
+
+impl RunArgs {
+    /// How many worker threads do the books.
+    pub fn workers(&self) -> usize {
+        worker_threads(self.workers)
+    }
+}
+
+/// So many worker threads as asked for, or one per core.
+fn worker_threads(asked: Option<u16>) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    asked.map_or_else(cores, usize::from).min(256)
+}
+
 /// The config file that a folder of streams may bring.
 const CONFIG_BESIDE: &str = "gyre.toml";
 
@@ -90,8 +121,7 @@ impl ReplayArgs {
 
     /// How many worker threads do them.
     pub fn workers(&self) -> usize {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.workers.map_or_else(cores, usize::from).min(256)
+        worker_threads(self.workers)
     }
 
     /// The config that the flags amount to.
@@ -239,6 +269,8 @@ impl Session {
 pub struct Commands {
     /// Does the books.
     pub replay: fn(&ReplayArgs, &Config, &Session) -> Result<Summary>,
+    /// Does the books for ever.
+    pub run: fn(&RunArgs, &Config, &Session) -> Result<()>,
     /// Makes records.
     pub generate: fn(&GenerateArgs, &Session) -> Result<()>,
 }
@@ -283,6 +315,11 @@ fn dispatch(commands: Commands, command: &Command, lang: Lang) -> Result<()> {
             let session = Session { lang, interrupt: Interrupt::listen(lang)? };
             let summary = (commands.replay)(args, &config, &session)?;
             print(&summary.render(&args.output(), lang))
+        }
+        Command::Run(args) => {
+            let config = config::load(&args.config)?;
+            let session = Session { lang, interrupt: Interrupt::listen(lang)? };
+            (commands.run)(args, &config, &session)
         }
         Command::Generate(args) => {
             let session = Session { lang, interrupt: Interrupt::listen(lang)? };
@@ -336,6 +373,7 @@ fn command(lang: Lang) -> clap::Command {
         .disable_help_subcommand(true)
         .after_help(Key::AfterHelp.say(lang))
         .mut_subcommand("replay", |command| command.after_long_help(Key::AfterReplay.say(lang)))
+        .mut_subcommand("run", |command| command.after_long_help(Key::AfterRun.say(lang)))
         .mut_subcommand("generate", |command| command.after_help(Key::AfterGenerate.say(lang)))
         .mut_subcommand("check", |command| command.after_help(Key::AfterCheck.say(lang)));
     if lang == Lang::Ko {
@@ -362,6 +400,10 @@ mod tests {
                 assert_eq!(args.workers(), 3);
                 assert_eq!((config.rules.tick_ms, config.postings), (50, true));
                 Ok(Summary::default())
+            },
+            run: |args, config, _| {
+                assert_eq!((args.workers(), config.live.job.as_str()), (2, "books"));
+                Ok(())
             },
             generate: |args, _| {
                 assert_eq!((args.wagers, args.seed, args.faults), (Some(5), Some(9), Some(0.25)));
@@ -409,6 +451,9 @@ mod tests {
             "replay a --workers 0",
             "replay a --tick-ms 0",
             "replay a --nonsense",
+            "run",
+            "run --config x",
+            "run --config x --state y --workers 257",
             "generate --wagers 5",
             "generate --output x --faults 2",
             "generate --output x --faults nan",
@@ -427,6 +472,7 @@ mod tests {
         std::fs::write(&config, "[time]\ntick_ms = 1000\n").unwrap();
         assert_eq!(exit(&format!("check {} --lang ko", config.display())), Exit::Ok);
         assert_eq!(exit("completion bash"), Exit::Ok);
+        assert_eq!(exit("run --config /none/such.toml --state s"), Exit::Usage);
         let args = ReplayArgs {
             input: "day".into(),
             output: None,
@@ -449,6 +495,10 @@ mod tests {
         let Command::Replay(args) = parsed.command else { panic!("not a replay") };
         let config = args.config().unwrap();
         assert!((fake().replay)(&args, &config, &Session::default()).is_ok());
+        let parsed = Cli::try_parse_from(["gyre", "run", "--config", "c", "--state", "s", "--workers", "2"]);
+        let Command::Run(args) = parsed.unwrap().command else { panic!("not a run") };
+        let live = config::parse("x", "run.job = \"books\"").unwrap();
+        assert!((fake().run)(&args, &live, &Session::default()).is_ok());
         let args: Vec<OsString> =
             "gyre generate --wagers 5 --seed 9 --faults 0.25 --output x".split(' ').map(Into::into).collect();
         let Command::Generate(args) = Cli::try_parse_from(args).unwrap().command else {

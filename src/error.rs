@@ -128,6 +128,11 @@ impl Error {
         self.0.exit == Exit::Unreachable
     }
 
+    /// Whether there was no room on a disk: trying again helps once there is.
+    pub fn is_disk_full(&self) -> bool {
+        self.0.what.key() == Key::DiskFull
+    }
+
     /// Whether this is the faults of a config file.
     pub fn is_report(&self) -> bool {
         self.0.report.is_some()

@@ -1,6 +1,7 @@
-//! Ctrl-C and SIGTERM: a run that is stopped leaves nothing behind.
+//! Ctrl-C and SIGTERM: what makes files leaves nothing behind, and what runs for ever comes to an end.
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::{Domain, Error, Exit, Result};
@@ -11,21 +12,33 @@ use crate::texts::{Key, Lang, Phrase};
 #[derive(Clone, Default)]
 pub struct Interrupt {
     guarded: Arc<Mutex<Vec<Abandon>>>,
+    ends: Arc<Ends>,
+}
+
+/// A run that ends by itself when it is asked to.
+#[derive(Default)]
+struct Ends {
+    /// There is one.
+    gently: AtomicBool,
+    asked: Arc<AtomicBool>,
 }
 
 impl Interrupt {
     /// Listens for signals, once per process.
     ///
     /// On one, the traces of every guarded run are removed and the process exits with 130. A run that has just
-    /// committed is left to end by itself, unless it is told a second time.
+    /// committed is left to end by itself, unless it is told a second time; so is one that ends when it is asked to.
     ///
     /// # Errors
     /// Exit 3 where the system does not let us listen.
     pub fn listen(lang: Lang) -> Result<Self> {
         let interrupt = Self::default();
-        let guarded = Arc::clone(&interrupt.guarded);
+        let (guarded, ends) = (Arc::clone(&interrupt.guarded), Arc::clone(&interrupt.ends));
         let mut asked = false;
         let handler = move || {
+            if ends.gently.load(Ordering::Acquire) && !ends.asked.swap(true, Ordering::AcqRel) {
+                return;
+            }
             let guarded = guarded.lock().unwrap_or_else(PoisonError::into_inner);
             let abandoned: Vec<_> = guarded.iter().filter_map(Abandon::now).collect();
             if abandoned.is_empty() && !guarded.is_empty() && !asked {
@@ -45,6 +58,12 @@ impl Interrupt {
         ctrlc::set_handler(handler)
             .map_err(|error| Error::unreachable(Domain::Input, Key::InterruptFailed).cause(error))?;
         Ok(interrupt)
+    }
+
+    /// From now on, the first signal asks the run to end, and the second ends it; what is given says whether it was asked.
+    pub fn end_gently(&self) -> Arc<AtomicBool> {
+        self.ends.gently.store(true, Ordering::Release);
+        Arc::clone(&self.ends.asked)
     }
 
     /// From now on, a signal takes the traces of what is being written to `folder` away.

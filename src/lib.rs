@@ -11,6 +11,7 @@
 //! | [`lines`] | input files, plain or compressed, in blocks of lines |
 //! | [`sequencer`] | files become steps, each line with its tick |
 //! | [`replay`] | files through the dataflow into files |
+//! | [`run`] | streams through the dataflow into sinks, for ever |
 //! | [`sink`] | final states and change logs, all or nothing; where the ticks of a run go |
 //! | [`source`] | where the records of a run come from |
 //! | [`interrupt`] | Ctrl-C leaves nothing behind |
@@ -28,6 +29,7 @@ pub mod interrupt;
 pub mod lines;
 pub mod progress;
 pub mod replay;
+pub mod run;
 pub mod sequencer;
 pub mod sink;
 pub mod source;

@@ -18,7 +18,6 @@ use memchr::memchr;
 
 use self::block::offset;
 use self::meter::Counted;
-use self::rest::Rest;
 use crate::error::{Domain, Error, Result, unreadable};
 use crate::texts::{Key, Phrase};
 
@@ -30,6 +29,7 @@ mod rest;
 pub use self::block::{Block, Oversize};
 pub use self::folder::{Input, Packing, find};
 pub use self::meter::Meter;
+pub(crate) use self::rest::Rest;
 
 /// Physical lines in a block: the neighbours among which a line's receipt is judged.
 pub const BLOCK_LINES: usize = 1_000;

@@ -50,7 +50,7 @@ pub fn run(args: &ReplayArgs, config: &Config, session: &Session) -> Result<Summ
     let mut settings = settings(rules, workers, wanted, random_key()?)?;
     let others = args.what_if.as_deref().map(|path| what_if::rules(path, config)).transpose()?;
     let other = others.map(|others| other_settings(&others, &settings)).transpose()?;
-    let decoder = Decoder { currencies: Arc::new(currencies(rules)?), keys: settings.keys, workers };
+    let decoder = decoder(rules, settings.keys, workers)?;
     if settings.laps.is_some() {
         settings.provider = provider::read(&args.input, decoder.clone(), rules)?.map(Arc::new);
     }
@@ -94,19 +94,24 @@ fn random_key() -> Result<JobKey> {
     Ok(JobKey::new(&secret))
 }
 
-fn currencies(rules: &Rules) -> Result<Currencies> {
-    rules
+/// What lines are decoded with.
+pub(crate) fn decoder(rules: &Rules, keys: JobKey, workers: usize) -> Result<Decoder> {
+    let currencies = rules
         .currencies
         .iter()
         .try_fold(Currencies::default(), |known, (code, exponent)| known.with(code, *exponent))
-        .map_err(Error::bug)
+        .map_err(Error::bug)?;
+    Ok(Decoder { currencies: Arc::new(currencies), keys, workers })
+}
+
+/// A config is not read where there is no such zone.
+pub(crate) fn no_zone(rules: &Rules) -> Error {
+    Error::bug(format!("the config was read though there is no time zone `{}`", rules.gaming_day_zone))
 }
 
 /// What the stages go by, from the rules.
 fn settings(rules: &Rules, workers: usize, wanted: Wanted, keys: JobKey) -> Result<Settings> {
-    Settings::of_replay(rules, workers, wanted, keys).ok_or_else(|| {
-        Error::bug(format!("the config was read though there is no time zone `{}`", rules.gaming_day_zone))
-    })
+    Settings::of_replay(rules, workers, wanted, keys).ok_or_else(|| no_zone(rules))
 }
 
 /// What the stages would go by under other rules: nobody reads changes of that.

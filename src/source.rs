@@ -14,9 +14,12 @@ use std::fmt;
 use std::time::Duration;
 
 use gyre_dataflows::decode::Lines;
+use gyre_dataflows::rows::records::Places;
 use gyre_domain::records::Topic;
 
 use crate::error::Result;
+
+pub mod folder;
 
 /// Lines of a batch, at most.
 pub const LINES_MAX: usize = 4_096;
@@ -82,6 +85,9 @@ pub struct Fetched {
 /// told in the log, and the same call is made again after a while: a source that lost its connection says so once in a
 /// while instead of waiting silently.
 pub trait Source: Send {
+    /// How rows write where a record came from.
+    fn places(&self) -> Places;
+
     /// Goes to these places: each partition goes on behind its own; those that are not named begin at their beginning,
     /// also those that appear later. Called before anything is read. Gives what it found wrong with the places (not
     /// there, another stream), as far as that can be told without reading.

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::OVERSIZE_BYTES_KEPT;
 
 /// The bytes of a line that is too long, as they go by.
-pub(super) struct Rest {
+pub(crate) struct Rest {
     hash: Sha256,
     length: u64,
     /// The last byte was a `\r`, which belongs to the terminator if a `\n` follows.
@@ -14,14 +14,14 @@ pub(super) struct Rest {
 
 impl Rest {
     /// Takes what of the line is in `bytes` and leaves its head there.
-    pub(super) fn begin(bytes: &mut Vec<u8>, start: usize) -> Self {
+    pub(crate) fn begin(bytes: &mut Vec<u8>, start: usize) -> Self {
         let mut rest = Self { hash: Sha256::new(), length: 0, held: false };
         rest.update(&bytes[start..]);
         bytes.truncate(start + OVERSIZE_BYTES_KEPT);
         rest
     }
 
-    pub(super) fn update(&mut self, piece: &[u8]) {
+    pub(crate) fn update(&mut self, piece: &[u8]) {
         if piece.is_empty() {
             return;
         }
@@ -41,7 +41,7 @@ impl Rest {
         }
     }
 
-    pub(super) fn finish(mut self, terminated: bool) -> ([u8; 32], u64) {
+    pub(crate) fn finish(mut self, terminated: bool) -> ([u8; 32], u64) {
         if !terminated {
             self.release();
         }

@@ -19,6 +19,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::Result;
 
+pub mod files;
+
 /// Whose changes they are.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Job {
@@ -36,6 +38,17 @@ pub struct Job {
 /// What was told through a tick, as a hash: of every row of every tick, each hashed behind the one before.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The digest of 64 hex digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut digest = Self::default();
+        for (byte, digits) in digest.0.iter_mut().zip(text.as_bytes().chunks(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+        }
+        (digest.to_string() == text).then_some(digest)
+    }
+}
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -146,6 +146,83 @@ texts! {
     AboutSinkFiles: "folder to write changes to", "변경 내역을 쓸 폴더";
     AboutGather: "for how long changes are gathered into one commit", "변경 내역을 한 번의 커밋으로 모으는 시간";
 
+    // A run: what it cannot begin or go on with.
+    NoSource: "the config names no source", "설정에 소스가 없습니다";
+    NoSourceHelp: "name a folder of growing .jsonl files: `path` under [source.folder]",
+        "[source.folder] 아래 `path`에 늘어나는 .jsonl 파일의 폴더를 쓰십시오";
+    NoSink: "the config names no sink", "설정에 싱크가 없습니다";
+    NoSinkHelp: "name a folder for the changes: `path` under [sinks.files]",
+        "[sinks.files] 아래 `path`에 변경 내역을 둘 폴더를 쓰십시오";
+    LiveFolderHelp: "name the folder that wagers.jsonl, outcomes.jsonl and so on grow in: `path` under [source.folder]",
+        "[source.folder] 아래 `path`에 wagers.jsonl, outcomes.jsonl 등이 늘어나는 폴더를 쓰십시오";
+    LiveNoPartition: "the job has read {partition}, which the source does not have",
+        "작업이 읽던 {partition}이(가) 소스에 없습니다";
+    LiveNoPartitionHelp: "name the source that the job was begun with, or begin another job: new --state, empty sinks",
+        "작업을 시작한 소스를 지정하거나, 새 --state와 빈 싱크로 다른 작업을 시작하십시오";
+    LiveTruncated: "{path} is shorter than what was read of it", "{path}이(가) 이미 읽은 길이보다 짧아졌습니다";
+    LiveReplaced: "{path} is not the file that was read, or is not as it was", "{path}이(가) 읽던 파일이 아니거나 내용이 바뀌었습니다";
+    LiveChangedHelp: "files are only appended to: put back what stood there, to the byte, and start again; if it is lost, begin another job with a new --state and empty sinks",
+        "파일에는 덧붙이기만 하십시오. 원래 내용을 그대로 되돌리고 다시 시작하십시오. 되돌릴 수 없으면 새 --state와 빈 싱크로 다른 작업을 시작하십시오";
+    StateHelp: "name a folder with room that you may write to with --state", "--state로 여유 공간이 있고 쓸 수 있는 폴더를 지정하십시오";
+    StateBusy: "another gyre run holds {path}: {holder}", "다른 gyre run이 {path}을(를) 사용 중입니다: {holder}";
+    StateBusyHelp: "a job runs once at a time: stop that one, or name another folder with --state",
+        "한 작업은 한 번에 하나만 실행됩니다. 그 실행을 멈추거나 --state로 다른 폴더를 지정하십시오";
+    StateNoLocks: "{path} cannot be locked", "{path}을(를) 잠글 수 없습니다";
+    StateNoLocksHelp: "put the state on a file system that knows locks: without one, two runs could make two histories of one job",
+        "잠금을 지원하는 파일 시스템에 두십시오. 잠금이 없으면 두 실행이 한 작업의 이력을 둘로 만들 수 있습니다";
+    StateForeign: "{path} is not what gyre wrote", "{path}은(는) gyre가 쓴 내용이 아닙니다";
+    StateForeignHelp: "put back the state folder as it was, or begin another job: new --state, empty sinks",
+        "상태 폴더를 원래대로 되돌리거나, 새 --state와 빈 싱크로 다른 작업을 시작하십시오";
+    StateOtherRules: "the job of {path} was begun under other rules", "{path}의 작업은 다른 규칙으로 시작되었습니다";
+    StateOtherRulesHelp: "its books would not be those that its sinks have: put the settings back, or begin another job: new --state, empty sinks",
+        "싱크에 있는 장부와 달라집니다. 설정을 되돌리거나, 새 --state와 빈 싱크로 다른 작업을 시작하십시오";
+    RemapForeign: "{path} is no remap log", "{path}은(는) 리맵 로그가 아닙니다";
+    RemapForeignHelp: "put back the state folder as it was: without its remap log a job cannot say which records its ticks hold",
+        "상태 폴더를 원래대로 되돌리십시오. 리맵 로그가 없으면 틱마다 어떤 레코드가 들었는지 알 수 없습니다";
+    RemapVersion: "{path} is a remap log of version {version}, which this gyre does not know",
+        "{path}은(는) 이 gyre가 모르는 버전 {version}의 리맵 로그입니다";
+    RemapVersionHelp: "run the gyre that wrote it, or a later one", "그 파일을 쓴 gyre나 더 새로운 버전으로 실행하십시오";
+    SinkAhead: "the sink {sink} has committed through tick {tick}, and the job's state ends at {last}",
+        "싱크 {sink}은(는) 틱 {tick}까지 커밋했으나 작업 상태는 {last}에서 끝납니다";
+    SinkAheadHelp: "the state is an older copy, or lost its end: put back the one that belongs to the sink",
+        "상태가 이전 사본이거나 끝이 유실되었습니다. 싱크와 짝이 맞는 상태를 되돌리십시오";
+    SinkOther: "the sink {sink} has committed other changes through tick {tick} than the same records come to now",
+        "싱크 {sink}이(가) 틱 {tick}까지 커밋한 변경이 같은 레코드로 다시 계산한 결과와 다릅니다";
+    SinkOtherHelp: "nothing was written; was it another version of gyre, or was the sink changed by hand? Keep both, and begin another job beside it to compare",
+        "아무것도 쓰지 않았습니다. gyre 버전이 바뀌었거나 싱크를 손으로 고쳤는지 확인하고, 그대로 보존한 채 다른 작업을 옆에 시작해 비교하십시오";
+    SinkForeign: "the sink {sink} holds a job {job} that is another, or was run later",
+        "싱크 {sink}에 있는 작업 {job}은(는) 다른 작업이거나 더 나중에 실행되었습니다";
+    SinkForeignHelp: "name the state folder that belongs to it with --state, or another place for this job's changes",
+        "--state로 짝이 맞는 상태 폴더를 지정하거나, 이 작업의 변경 내역을 다른 곳에 두십시오";
+    SinkFilesHelp: "name a folder that no other run writes to: `path` under [sinks.files]",
+        "[sinks.files] 아래 `path`에 다른 실행이 쓰지 않는 폴더를 지정하십시오";
+    SinkFilesGap: "changes are missing in {path} from tick {tick} on", "{path}에 틱 {tick}부터 변경 내역이 빠져 있습니다";
+    SinkFilesGapHelp: "put the file back, or empty the folder: its changes are then made again from the beginning",
+        "파일을 되돌리거나 폴더를 비우십시오. 비우면 변경 내역을 처음부터 다시 만듭니다";
+    SinkFilesForeign: "{path} does not end as gyre ends it", "{path}의 끝이 gyre가 쓴 형식이 아닙니다";
+    ClockJumped: "the wall clock jumped by {seconds} s", "벽시계가 {seconds}초 뛰었습니다";
+    ClockJumpedHelp: "set the clock right, best by NTP, and start again: ticks go by it",
+        "시계를 (가급적 NTP로) 맞춘 뒤 다시 시작하십시오. 틱은 이 시계를 따릅니다";
+
+    // A run: what it tells.
+    Warning: "warning", "경고";
+    HeldUp: "{who} cannot go on; it is tried again until it can, and the source waits meanwhile",
+        "{who}: 진행할 수 없어 될 때까지 다시 시도합니다. 그동안 소스는 기다립니다";
+    GoesOn: "{who} goes on", "{who}: 다시 진행합니다";
+    DiskFullLiveHelp: "free some space; it goes on by itself", "공간을 확보하면 저절로 이어집니다";
+    RunBegins: "job {job} ({id}), start {generation}, workers: {workers}", "작업 {job} ({id}), {generation}번째 시작, 워커 {workers}개";
+    RunEnds: "all is committed; ended as asked", "모두 커밋하고 요청대로 끝냈습니다";
+    Draining: "asked to end: closing the last tick and committing it; a second signal ends at once",
+        "종료 요청: 마지막 틱을 닫고 커밋합니다. 신호를 한 번 더 받으면 즉시 끝냅니다";
+    RemapCut: "{path} had a torn end of {bytes} bytes, never committed anywhere; cut off behind tick {tick}",
+        "{path}의 끝 {bytes}바이트가 불완전하여 틱 {tick} 뒤를 잘랐습니다. 어디에도 커밋되지 않은 부분입니다";
+    AgainBegins: "making the ticks through {tick} again from the beginning, about {lines} lines",
+        "틱 {tick}까지 처음부터 다시 만듭니다. 약 {lines}줄";
+    AgainAt: "made again: {percent} %, {count} lines, {rate}/s, about {left} s left",
+        "다시 만드는 중: {percent} %, {count}줄, 초당 {rate}줄, 약 {left}초 남음";
+    AgainEnds: "the books are as they were at tick {tick}: {count} lines in {seconds} s, {rate}/s",
+        "틱 {tick}의 장부를 되살렸습니다: {count}줄, {seconds}초, 초당 {rate}줄";
+
     // Progress.
     ProgressRecords: "records", "건";
     ProgressLeft: "{text} left", "{text} 남음";
@@ -281,6 +358,24 @@ Rows are sorted by key as UTF-8 bytes. The same set of records gives the same by
   what_if.json         다른 규칙이라면 달라질 이상 징후 (--what-if)
   summary.json         마지막에 보이는 표의 수치
 행은 키의 UTF-8 바이트 순으로 정렬됩니다. 같은 레코드 집합이면 순서나 --workers와 상관없이 결과가 같습니다.";
+    AfterRun: "It runs until Ctrl-C or SIGTERM asks it to end (exit 0), and is sound if it is killed at any instant: started again
+with the same --state it goes on as if nothing had happened. The least config, FILE:
+  [source.folder]
+  path = \"in\"         wagers.jsonl, outcomes.jsonl, payments.jsonl, games.jsonl, accounts.jsonl, commands.jsonl:
+                      they are appended to, may appear at any time, and are never changed
+  [sinks.files]
+  path = \"out\"        changes-FIRST-LAST.jsonl: each file holds every change of its ticks, and stays as it is
+`gyre check FILE` shows everything that can be set. The books are those of `gyre replay` over the same lines received
+at the same ticks. The source is read from its beginning at every start: keep the files.",
+        "Ctrl-C나 SIGTERM을 받을 때까지 실행되며(종료 코드 0), 어느 순간에 강제 종료되어도 안전합니다. 같은 --state로 다시 시작하면
+아무 일 없었던 듯 이어집니다. 가장 짧은 설정 FILE:
+  [source.folder]
+  path = \"in\"         wagers.jsonl, outcomes.jsonl, payments.jsonl, games.jsonl, accounts.jsonl, commands.jsonl:
+                      덧붙이기만 하며, 언제든 생겨날 수 있고, 고치지 않습니다
+  [sinks.files]
+  path = \"out\"        changes-처음-끝.jsonl: 파일마다 해당 틱의 모든 변경 내역이 있으며 바뀌지 않습니다
+설정할 수 있는 것은 `gyre check FILE`이 보여 줍니다. 장부는 같은 줄을 같은 틱에 받은 `gyre replay`의 장부와 같습니다.
+시작할 때마다 소스를 처음부터 다시 읽으므로 파일을 보관하십시오.";
     AfterGenerate: "Writes wagers.jsonl, outcomes.jsonl, payments.jsonl, games.jsonl and accounts.jsonl. The same flags and seed give
 the same bytes. With --faults 0.01 one wager in a hundred goes wrong: duplicates, conflicts, late and lost
 outcomes, misspelt money and the like.", "wagers.jsonl, outcomes.jsonl, payments.jsonl, games.jsonl, accounts.jsonl을 만듭니다. 같은 옵션과 시드는 같은

@@ -14,6 +14,10 @@ pub const HELP_KO: &[(&str, &str, &str)] = &[
     ("replay", "tick_ms", "틱 간격(밀리초), 설정의 time.tick_ms보다 우선"),
     ("replay", "postings", "postings.jsonl도 기록, 설정의 outputs.postings와 같음"),
     ("replay", "what_if", "FILE의 rtp, anomalies.* 설정이라면 달라질 이상 징후를 what_if.json에 기록"),
+    ("run", "", "끝없이 들어오는 스트림의 장부를 유지"),
+    ("run", "config", "소스와 싱크를 지정하는 설정 파일 (TOML)"),
+    ("run", "state", "작업이 기억할 것을 두는 폴더; 없으면 만들며, 한 번에 하나의 실행만 사용"),
+    ("run", "workers", "작업 스레드 수, 1~256 [기본값: 코어 수]; 장부에는 영향이 없음"),
     ("generate", "", "시험용 레코드를 만들기 (시드에 따라 항상 같음)"),
     (
         "generate",
