@@ -87,7 +87,12 @@ struct Run<'r> {
 
 impl Run<'_> {
     /// Opens what is at both ends, and runs everything in between until it is over.
-    fn all(&self, mut source: Box<dyn Source>, mut sinks: Vec<Box<dyn LiveSink>>, state: State) -> Result<()> {
+    fn all(
+        &self,
+        mut source: Box<dyn Source>,
+        mut sinks: Vec<Box<dyn LiveSink>>,
+        state: State,
+    ) -> Result<()> {
         let State { job, keys, mut remap, sound, remap_path, lock, .. } = state;
         let progress = sinks.iter_mut().map(|sink| Ok((sink.name(), sink.open(&job)?)));
         let progress = progress.collect::<Result<Vec<_>>>()?;

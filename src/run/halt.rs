@@ -78,8 +78,12 @@ pub fn end_on_panic(lang: Lang) {
     std::panic::set_hook(Box::new(move |panic| {
         usual(panic);
         let error = Error::bug("a thread of the run panicked");
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{}\n", error.render(lang)).as_bytes());
-        #[expect(clippy::disallowed_methods, reason = "other threads wait for this one, and nothing they hold is lost")]
+        let _ =
+            std::io::Write::write_all(&mut std::io::stderr(), format!("{}\n", error.render(lang)).as_bytes());
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "other threads wait for this one, and nothing they hold is lost"
+        )]
         std::process::exit(Exit::Bug as i32);
     }));
 }

@@ -161,7 +161,8 @@ impl Reading<'_> {
         drop(state);
         if self.retried(|source| source.limit(limit.as_ref()))?.is_some() {
             self.intake.lock().limits.pop_front();
-            let is_ahead = |(partition, place): &(Partition, Position)| self.reached.get(partition) != Some(place);
+            let is_ahead =
+                |(partition, place): &(Partition, Position)| self.reached.get(partition) != Some(place);
             self.limit = limit.map(|places| places.into_iter().filter(is_ahead).collect());
         }
         Ok(())

@@ -114,9 +114,8 @@ pub struct Sound {
 impl Sound {
     /// Takes the next row in; `false` where it does not follow.
     fn follow(&mut self, row: &Row, bytes: u64, checksum: u32) -> bool {
-        let follows = self
-            .last
-            .is_none_or(|(generation, tick)| generation <= row.generation && tick < row.tick);
+        let follows =
+            self.last.is_none_or(|(generation, tick)| generation <= row.generation && tick < row.tick);
         let moved = |(partition, place): (&Partition, &Position)| {
             self.places.get(partition).is_none_or(|before| before.next <= place.next)
         };

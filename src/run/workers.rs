@@ -10,14 +10,14 @@ use gyre_dataflows::batch::Batch;
 use gyre_dataflows::graph::{self, Settings};
 use gyre_dataflows::rows::Rows;
 use gyre_dataflows::seams::Reading;
+use timely::WorkerConfig;
+use timely::communication::WorkerGuards;
 use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::Input;
 use timely::dataflow::operators::generic::operator::Operator;
-use timely::dataflow::StreamVec;
-use timely::communication::WorkerGuards;
 use timely::worker::Worker;
-use timely::WorkerConfig;
 
 use super::gather::{ByTick, Gather};
 use super::halt::Halt;

@@ -60,14 +60,7 @@ impl FilesSink {
     /// A sink into `folder` that gathers changes for so long.
     pub fn new(folder: &Path, gathers_for: Duration) -> Self {
         let folder = folder.to_owned();
-        Self {
-            folder,
-            gathers_for,
-            job: None,
-            segments: Vec::new(),
-            doubtful: None,
-            lock: None,
-        }
+        Self { folder, gathers_for, job: None, segments: Vec::new(), doubtful: None, lock: None }
     }
 
     fn fail(&self, error: &io::Error) -> Error {

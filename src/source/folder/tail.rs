@@ -64,7 +64,9 @@ impl Tail {
             Some(place) => Limit::At(place.unwrap_or(self.at)),
         };
         match self.limit {
-            Limit::At(place) if place.byte < self.at.byte || place.byte == self.at.byte && place != self.at => {
+            Limit::At(place)
+                if place.byte < self.at.byte || place.byte == self.at.byte && place != self.at =>
+            {
                 Err(self.replaced())
             }
             _ => Ok(()),
@@ -126,11 +128,8 @@ impl Tail {
         (consumed, stamp): (u64, u32),
     ) -> Fetched {
         let first = self.at.next;
-        self.at = Position {
-            next: first + spans.len() as u64,
-            byte: self.at.byte + consumed,
-            stamp: stamp.into(),
-        };
+        self.at =
+            Position { next: first + spans.len() as u64, byte: self.at.byte + consumed, stamp: stamp.into() };
         let Partition { topic, number } = self.partition;
         let lines = Lines { topic, partition: number, first, bytes: Arc::new(bytes), spans, oversize };
         Fetched { partition: self.partition, lines, next: self.at }

@@ -69,7 +69,9 @@ mod tests {
         let one = segment(0, 1_764_280_000_000, 5);
         assert_eq!(one.name(), "changes-0000000000000-1764280000000.jsonl");
         assert_eq!(Segment::read(&one.name(), 5), Some(one));
-        for name in ["changes-1-2.jsonl", "changes-0000000000002-0000000000001.jsonl", "summary.json", "changes-"] {
+        for name in
+            ["changes-1-2.jsonl", "changes-0000000000002-0000000000001.jsonl", "summary.json", "changes-"]
+        {
             assert_eq!(Segment::read(name, 0), None, "{name}");
         }
     }

@@ -105,7 +105,8 @@ fn what_is_not_this_jobs_is_left_alone() {
     let before = lines(temp.path());
     fs::rename(temp.path().join(&names(temp.path())[1]), temp.path().join("away")).unwrap();
     assert!(open(temp.path(), 4).err().unwrap().render(Lang::En).contains("missing"));
-    fs::rename(temp.path().join("away"), temp.path().join("changes-0000000000011-0000000000020.jsonl")).unwrap();
+    fs::rename(temp.path().join("away"), temp.path().join("changes-0000000000011-0000000000020.jsonl"))
+        .unwrap();
     assert_eq!(lines(temp.path()), before);
     let last = temp.path().join("changes-0000000000021-0000000000030.jsonl");
     fs::write(&last, "{\"tick\":").unwrap();
