@@ -41,7 +41,7 @@ mod halt;
 mod intake;
 mod log;
 mod outbox;
-mod remap;
+pub mod remap;
 mod sinking;
 mod state;
 mod sync;

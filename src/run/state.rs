@@ -17,6 +17,7 @@ use gyre_domain::rules::Rules;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use super::faults;
 use super::remap::{Remap, Sound};
 use crate::error::{Domain, Error, Result, unreadable};
 use crate::sink::live::Job;
@@ -187,7 +188,10 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
         .open(&partial)
         .map_err(fail)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fail)?;
-    fs::rename(&partial, path).and_then(|()| sync_folder_of(path)).map_err(fail)
+    faults::point("state: before a rename").map_err(fail)?;
+    fs::rename(&partial, path).map_err(fail)?;
+    faults::point("state: after a rename").map_err(fail)?;
+    sync_folder_of(path).map_err(fail)
 }
 
 /// Waits until the disk has the names of a path's folder.

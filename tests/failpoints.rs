@@ -1,0 +1,79 @@
+//! `gyre run` dies before and after each durable step, and finds disks full: built with the feature `failpoints`.
+//!
+//! ```text
+//! cargo test --features failpoints --test failpoints
+//! ```
+#![allow(dead_code, reason = "shared with the tests of a run, which use all of it")]
+
+#[path = "run/changes.rs"]
+mod changes;
+#[path = "run/job.rs"]
+mod job;
+#[path = "run/kills.rs"]
+mod kills;
+#[path = "run/story.rs"]
+mod story;
+
+use std::time::{Duration, Instant};
+
+use job::Job;
+use kills::assert_as_if_uninterrupted;
+use story::Story;
+
+/// Every place, with the time at which it dies there: the first, and one in the middle of its work.
+const PLACES: [(&str, [u64; 2]); 9] = [
+    ("state: before a rename", [1, 3]),
+    ("state: after a rename", [1, 2]),
+    ("remap: before a write", [1, 9]),
+    ("remap: before a sync", [1, 9]),
+    ("remap: after a sync", [1, 9]),
+    ("files: before a sync", [1, 7]),
+    ("files: after a sync", [1, 7]),
+    ("files: after a rename", [1, 17]),
+    ("files: before small segments go", [1, 1]),
+];
+
+#[test]
+fn killed_at_each_durable_step_nothing_is_lost_and_nothing_is_twice() {
+    for (place, times) in PLACES {
+        let job = Job::new();
+        let mut story = Story::new(11, true);
+        job.append_all(Story::references());
+        for (start, time) in (1..).zip(times) {
+            let mut running = job.start_with(start, &format!("{place}=kill:{time}"));
+            let began = Instant::now();
+            let code = loop {
+                assert!(began.elapsed() < Duration::from_secs(60), "{place}: it never came there");
+                job.live(&mut story, Duration::from_millis(20));
+                if let Some(code) = running.ended() {
+                    break code;
+                }
+            };
+            assert_eq!(code, None, "{place}: it was to be killed: {}", running.said());
+        }
+        let mut running = job.start(2);
+        job.wait_committed(&mut running);
+        assert_eq!(running.end(), Some(0), "{place}");
+        assert_as_if_uninterrupted(&job, 1);
+    }
+}
+
+#[test]
+fn a_full_disk_holds_it_up_and_no_more() {
+    for (place, times) in
+        [("remap: before a write", "5-6"), ("files: before a sync", "3-4"), ("files: after a rename", "2-3")]
+    {
+        let job = Job::new();
+        let mut story = Story::new(12, true);
+        job.append_all(Story::references());
+        let mut running = job.start_with(2, &format!("{place}=full:{times}"));
+        job.live(&mut story, Duration::from_millis(500));
+        running.wait_said("cannot go on");
+        running.wait_said(" goes on");
+        assert!(running.said().contains("the disk is full"), "{}", running.said());
+        job.live(&mut story, Duration::from_millis(300));
+        job.wait_committed(&mut running);
+        assert_eq!(running.end(), Some(0), "{place}");
+        assert_as_if_uninterrupted(&job, 1);
+    }
+}
