@@ -272,3 +272,100 @@ impl State {
         Some(work)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gyre_dataflows::rows::Output;
+
+    use super::*;
+    use crate::error::Exit;
+    use crate::sink::live::Change;
+
+    const NOW: Duration = Duration::ZERO;
+
+    /// A tick with one row of so many bytes.
+    fn rows(outbox: &Outbox, tick: Tick, bytes: usize) -> TickRows {
+        let row = vec![b'x'; bytes];
+        let mut changes = [Change { output: Output::Balances, diff: 1, row: &row }];
+        TickRows::new(tick, &mut changes, outbox.digest()).unwrap()
+    }
+
+    fn told(outbox: &Outbox, tick: Tick, bytes: usize) -> Result<Digest> {
+        outbox.close(tick);
+        let rows = rows(outbox, tick, bytes);
+        let digest = rows.digest;
+        outbox.push(rows)?;
+        outbox.gathered(tick)?;
+        Ok(digest)
+    }
+
+    fn ticks(work: &Work) -> Vec<Tick> {
+        work.ticks.iter().map(|rows| rows.tick).collect()
+    }
+
+    #[test]
+    fn a_sink_commits_what_is_gathered_and_synced() {
+        let outbox = Outbox::new(1_000, 0, &[("files", None)]).unwrap();
+        told(&outbox, 100, 10).unwrap();
+        let digest = told(&outbox, 200, 10).unwrap();
+        outbox.close(300);
+        assert!(outbox.work(0, NOW, NOW).is_none(), "nothing is on the disk");
+        outbox.synced(300);
+        let work = outbox.work(0, NOW, NOW).unwrap();
+        assert_eq!((ticks(&work), work.progress), (vec![100, 200], Progress { tick: 200, digest }));
+        // Changes between two closed ticks go with the later one.
+        outbox.push(rows(&outbox, 250, 10)).unwrap();
+        outbox.gathered(260).unwrap();
+        assert_eq!(ticks(&outbox.work(0, NOW, NOW).unwrap()), [100, 200]);
+        outbox.gathered(300).unwrap();
+        assert_eq!(ticks(&outbox.work(0, NOW, NOW).unwrap()), [100, 200, 250]);
+        outbox.committed(0, Progress { tick: 200, digest });
+        let work = outbox.work(0, NOW, NOW).unwrap();
+        assert_eq!((ticks(&work), work.progress.tick), (vec![250], 300));
+        assert!(outbox.work(0, Duration::from_secs(60), NOW).is_none(), "it gathers for a minute");
+        outbox.drain();
+        assert!(outbox.work(0, Duration::from_secs(60), NOW).is_some());
+    }
+
+    #[test]
+    fn what_waits_is_bounded_by_the_slowest_sink() {
+        let outbox = Outbox::new(1_000, 0, &[("fast", None), ("slow", None)]).unwrap();
+        outbox.synced(10_000);
+        let mut tick = 0;
+        while outbox.has_room(NOW) {
+            tick += 100;
+            told(&outbox, tick, 300).unwrap();
+        }
+        assert_eq!(tick, 400);
+        let all = outbox.work(0, NOW, NOW).unwrap().progress;
+        outbox.committed(0, all);
+        assert!(!outbox.has_room(NOW) && !outbox.is_committed(400, NOW));
+        outbox.committed(1, all);
+        assert!(outbox.has_room(NOW) && outbox.is_committed(400, NOW));
+        // Workers that are behind get no more ticks either.
+        (5..9).for_each(|tick| outbox.close(tick * 100));
+        assert!(!outbox.has_room(NOW));
+        outbox.gathered(500).unwrap();
+        assert!(outbox.has_room(NOW));
+    }
+
+    #[test]
+    fn what_was_committed_before_comes_by_and_is_compared() {
+        let first = Outbox::new(1_000, 0, &[("files", None)]).unwrap();
+        let digest = told(&first, 100, 10).unwrap();
+        told(&first, 200, 10).unwrap();
+        // Through an empty tick behind the first.
+        let progress = Progress { tick: 150, digest };
+        let again = Outbox::new(1_000, 300, &[("files", Some(progress)), ("new", None)]).unwrap();
+        told(&again, 100, 10).unwrap();
+        told(&again, 200, 10).unwrap();
+        assert_eq!(ticks(&again.work(0, NOW, NOW).unwrap()), [200]);
+        assert_eq!(ticks(&again.work(1, NOW, NOW).unwrap()), [100, 200]);
+        let other = Outbox::new(1_000, 300, &[("files", Some(progress))]).unwrap();
+        told(&other, 100, 11).unwrap();
+        assert!(other.work(0, NOW, NOW).is_none());
+        assert_eq!(told(&other, 200, 10).unwrap_err().exit(), Exit::Usage);
+        let ahead = Progress { tick: 400, digest };
+        assert_eq!(Outbox::new(1_000, 300, &[("files", Some(ahead))]).err().unwrap().exit(), Exit::Usage);
+    }
+}

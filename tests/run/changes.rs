@@ -46,19 +46,24 @@ impl Changes {
         segments(folder).last().map_or(0, |segment| segment.1)
     }
 
+    /// What stands in a folder. Where a segment went on the way, a wider one holds what it held.
     pub fn read(folder: &Path) -> Self {
+        (0..100).find_map(|_| Self::read_once(folder)).expect("segments do not come and go for ever")
+    }
+
+    fn read_once(folder: &Path) -> Option<Self> {
         let mut read = Self { changes: Vec::new(), through: 0, digest: String::new() };
         let mut next = 0;
         for (first, last, name) in segments(folder) {
             assert_eq!(first, next, "segments follow each other");
             (next, read.through) = (last + 1, last);
-            let text = fs::read_to_string(folder.join(name)).expect("a whole segment");
+            let text = fs::read_to_string(folder.join(name)).ok()?;
             let (rows, end) = text.trim_end().rsplit_once('\n').unwrap_or(("", text.trim_end()));
             let end: Value = serde_json::from_str(end).expect("the progress");
             read.digest = end["digest"].as_str().expect("a digest").to_owned();
             read.changes.extend(rows.lines().map(|line| change(line, None)));
         }
-        read
+        Some(read)
     }
 
     pub fn read_replay(folder: &Path) -> Self {

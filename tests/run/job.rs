@@ -131,8 +131,11 @@ impl Job {
 
     /// For each partition, at which ticks it moved, and how far.
     fn marks(&self) -> BTreeMap<Partition, Vec<(u64, u64)>> {
-        let mut rows = Rows::open(&self.path("state/remap.log")).expect("a remap log");
         let mut marks: BTreeMap<Partition, Vec<(u64, u64)>> = BTreeMap::new();
+        if !self.path("state/remap.log").exists() {
+            return marks;
+        }
+        let mut rows = Rows::open(&self.path("state/remap.log")).expect("a remap log");
         while let Some(row) = rows.next_row().expect("it can be read") {
             for (partition, place) in row.places {
                 marks.entry(partition).or_default().push((place.next, row.tick));
