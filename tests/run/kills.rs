@@ -4,6 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::time::Duration;
 
+use crate::changes::Changes;
 use crate::job::{Job, has_segments};
 use crate::story::{Dice, Story};
 
@@ -15,7 +16,7 @@ pub fn assert_as_if_uninterrupted(job: &Job, workers: usize) {
     let other = job.as_if_uninterrupted();
     let mut running = other.start(workers);
     other.wait_committed(&mut running);
-    running.wait_until(|_| other.changes().through >= told.through);
+    running.wait_until(|_| Changes::through(&other.path("out")) >= told.through);
     assert_eq!(running.end(), Some(0));
     let whole = other.changes();
     assert_eq!(whole.clone().until(told.through).changes, told.changes);

@@ -73,6 +73,7 @@ fn a_signal_ends_it_with_everything_committed() {
     again.wait_said("start 2, ");
     assert_eq!(again.end(), Some(0));
     let mut running = job.start(2);
+    running.wait_said("start 3, ");
     job.wait_committed(&mut running);
     assert_eq!(running.end(), Some(0));
     let second = job.changes();

@@ -11,7 +11,8 @@
 //! waits again. Where nothing changed, the last segment gets a later last tick: that is one renaming.
 //!
 //! Many small segments in a row become one: it gets its name, then they go. A segment within the ticks of another is
-//! left over from that; who reads the folder passes it over, and looks again where a file went under its hands.
+//! left over from that; who reads the folder passes it over, opens all segments before reading one, and lists them again
+//! where one went before it was opened.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
