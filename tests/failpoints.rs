@@ -9,15 +9,12 @@
 mod changes;
 #[path = "run/job.rs"]
 mod job;
-#[path = "run/kills.rs"]
-mod kills;
 #[path = "run/story.rs"]
 mod story;
 
 use std::time::{Duration, Instant};
 
 use job::Job;
-use kills::assert_as_if_uninterrupted;
 use story::Story;
 
 /// Every place, with the time at which it dies there: the first, and one in the middle of its work.
@@ -54,7 +51,7 @@ fn killed_at_each_durable_step_nothing_is_lost_and_nothing_is_twice() {
         let mut running = job.start(2);
         job.wait_committed(&mut running);
         assert_eq!(running.end(), Some(0), "{place}");
-        assert_as_if_uninterrupted(&job, 1);
+        job.assert_as_if_uninterrupted(1);
     }
 }
 
@@ -74,6 +71,6 @@ fn a_full_disk_holds_it_up_and_no_more() {
         job.live(&mut story, Duration::from_millis(300));
         job.wait_committed(&mut running);
         assert_eq!(running.end(), Some(0), "{place}");
-        assert_as_if_uninterrupted(&job, 1);
+        job.assert_as_if_uninterrupted(1);
     }
 }

@@ -20,6 +20,8 @@ use crate::source::{Fetched, NUMBER_MAX, PARTITION_MAX, Partition, Position, Pos
 
 /// Bytes of lines that wait at most, but for the last poll's.
 const WAITING_BYTES_MAX: usize = 64 << 20;
+/// Bytes of lines in a tick, about: what comes of them is several times as much, and waits for the tick to end.
+const TICK_BYTES_MAX: usize = 16 << 20;
 /// How long the source may wait for something to come.
 const POLL: Duration = Duration::from_millis(20);
 /// How long a source that has trouble is left alone.
@@ -87,12 +89,19 @@ impl Intake {
         Some(taken)
     }
 
-    /// All lines that wait.
-    pub fn take_all(&self) -> VecDeque<Taken> {
+    /// The lines that wait, as many as a tick may hold.
+    pub fn take_for_tick(&self) -> Vec<Taken> {
         let mut state = self.lock();
-        state.bytes = 0;
+        let mut bytes = 0;
+        let mut within = |taken: &Taken| {
+            bytes += taken.bytes;
+            bytes - taken.bytes < TICK_BYTES_MAX
+        };
+        let count = state.taken.iter().position(|taken| !within(taken)).unwrap_or(state.taken.len());
+        let taken: Vec<Taken> = state.taken.drain(..count).collect();
+        state.bytes -= taken.iter().map(|taken| taken.bytes).sum::<usize>();
         self.changed.notify_all();
-        std::mem::take(&mut state.taken)
+        taken
     }
 
     /// Reads the source until the run is over, or was asked to end.

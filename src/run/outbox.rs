@@ -157,6 +157,15 @@ impl Outbox {
         state.has_room(self.held_bytes_max)
     }
 
+    /// Waits at most so long for the workers to have closed everything through a tick; says whether they have.
+    pub fn is_gathered(&self, through: Tick, wait: Duration) -> bool {
+        let mut state = self.lock();
+        if state.gathered.tick < through {
+            state = self.wait(state, wait);
+        }
+        state.gathered.tick >= through
+    }
+
     /// Waits at most so long for what the sink `at` is to commit next, once it has gathered for as long as it wants.
     pub fn work(&self, at: usize, gathers_for: Duration, wait: Duration) -> Option<Work> {
         let mut state = self.lock();

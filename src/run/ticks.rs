@@ -105,7 +105,7 @@ impl Ticks<'_> {
         let tick = clock.next(self.last)?;
         let mut places = if is_first { self.places.clone() } else { Positions::new() };
         let mut batches = self.no_batches();
-        for taken in self.intake.take_all() {
+        for taken in self.intake.take_for_tick() {
             places.insert(taken.partition, taken.next);
             self.places.insert(taken.partition, taken.next);
             let ticks = vec![tick; taken.decoded.receipts.len()];
@@ -153,6 +153,11 @@ impl Ticks<'_> {
                 return Ok(false);
             }
             again.tell(self.log);
+        }
+        while !self.outbox.is_gathered(self.last, LOOK) {
+            if self.shared.halt.is_over() || self.shared.halt.is_asked() {
+                return Ok(false);
+            }
         }
         if self.last > 0 {
             self.log.say(again.ends());

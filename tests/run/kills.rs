@@ -4,23 +4,8 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::time::Duration;
 
-use crate::changes::Changes;
 use crate::job::{Job, has_segments};
 use crate::story::{Dice, Story};
-
-/// What the sink holds is what a run that was never interrupted makes of the same remap log, byte for byte, and what a
-/// replay of its lines comes to.
-pub fn assert_as_if_uninterrupted(job: &Job, workers: usize) {
-    let told = job.changes();
-    told.assert_balanced();
-    let other = job.as_if_uninterrupted();
-    let mut running = other.start(workers);
-    other.wait_committed(&mut running);
-    running.wait_until(|_| Changes::through(&other.path("out")) >= told.through);
-    assert_eq!(running.end(), Some(0));
-    let whole = other.changes();
-    assert_eq!(whole.clone().until(told.through).changes, told.changes);
-}
 
 /// Nine times in a story, with one to three workers.
 #[test]
@@ -39,8 +24,8 @@ fn killed_at_random_moments_nothing_is_lost_and_nothing_is_twice() {
     let mut running = job.start(2);
     job.wait_committed(&mut running);
     assert_eq!(running.end(), Some(0));
-    assert_as_if_uninterrupted(&job, 1);
-    assert_as_if_uninterrupted(&job, 3);
+    job.assert_as_if_uninterrupted(1);
+    job.assert_as_if_uninterrupted(3);
 }
 
 /// Rows of the remap log that were only half written are cut off, and told; those that matter are missed.
@@ -60,7 +45,7 @@ fn a_torn_remap_log_is_cut_and_a_lost_one_is_missed() {
     job.live(&mut story, Duration::from_millis(200));
     job.wait_committed(&mut running);
     assert_eq!(running.end(), Some(0));
-    assert_as_if_uninterrupted(&job, 2);
+    job.assert_as_if_uninterrupted(2);
     // An older copy of the state does not know what the sink has.
     let told = job.changes();
     fs::write(&log, &before[..before.len() * 2 / 3]).expect("written");

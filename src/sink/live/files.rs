@@ -137,8 +137,12 @@ impl FilesSink {
         })
     }
 
-    /// Writes a file under its partial name; `write` gives it what it holds.
-    fn write_partial(&self, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<u64> {
+    /// Writes a file of about so many bytes under its partial name; `write` gives it what it holds.
+    fn write_partial(
+        &self,
+        bytes: u64,
+        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> Result<u64> {
         let path = self.partial();
         let written = File::create(&path).and_then(|file| {
             let mut out = BufWriter::with_capacity(1 << 20, file);
@@ -150,7 +154,7 @@ impl FilesSink {
             Ok(file.metadata()?.len())
         });
         written.map_err(|error| {
-            let error = unwritable(&path, 0, &error);
+            let error = unwritable(&path, bytes, &error);
             // Half a segment only takes room.
             let _ = fs::remove_file(&path);
             error
@@ -180,7 +184,8 @@ impl FilesSink {
     fn add(&mut self, ticks: &[Arc<TickRows>], progress: &Progress) -> Result<()> {
         let first = self.segments.last().map_or(0, |last| last.last + 1);
         let mut segment = Segment { first, last: progress.tick, bytes: 0 };
-        segment.bytes = self.write_partial(|out| {
+        let bytes = ticks.iter().map(|rows| rows.bytes() as u64).sum();
+        segment.bytes = self.write_partial(bytes, |out| {
             ticks.iter().try_for_each(|rows| write_rows(rows, out))?;
             self.write_end(progress, out)
         })?;
@@ -215,7 +220,8 @@ impl FilesSink {
         let small = self.segments[self.segments.len() - many..].to_vec();
         let mut merged = Segment { first: small[0].first, last: small[many - 1].last, bytes: 0 };
         let paths: Vec<PathBuf> = small.iter().map(|segment| self.path(segment)).collect();
-        merged.bytes = self.write_partial(|out| {
+        let bytes = small.iter().map(|segment| segment.bytes).sum();
+        merged.bytes = self.write_partial(bytes, |out| {
             for (number, path) in paths.iter().enumerate() {
                 let bytes = fs::read(path)?;
                 // Of the progress lines only the last is one.
