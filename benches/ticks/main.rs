@@ -1,10 +1,10 @@
 //! How long each tick takes where ticks are closed one by one, as a live job closes them: from its lines to the last row
 //! that they change.
 //!
-//! `ticks DIR [TICK_MS]` feeds `DIR/wagers.jsonl` and `DIR/outcomes.jsonl` (both by receipt, whole in memory) to the whole
-//! graph on one worker, every change told and the loop on, one tick of `TICK_MS` (10) after the other as fast as they go,
-//! and says how long they took. `benches/run ticks` makes 10,000 wagers a second, their outcomes beside, and runs it. Ticks without records
-//! count: timers and laps fire in them. What a live job does beside is not in it: sources, sinks, checkpoints.
+//! `ticks DIR [TICK_MS]` feeds `DIR/wagers.jsonl` and `DIR/outcomes.jsonl` (both as they came, whole in memory) to the
+//! whole graph on one worker, every change told and the loop on, one tick of `TICK_MS` (10) after the other as fast as
+//! they go, and says how long they took. `benches/run ticks` makes 20,000 records a second and runs it. Ticks without
+//! records count: timers and laps fire in them. What a live job does beside is not in it: sources, sinks, checkpoints.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench says what it found")]
 
 use std::error::Error;
@@ -89,37 +89,50 @@ fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The lines of a file by the tick at which they came: the running maximum of their receipts, rounded up.
+/// The lines of a file by the tick at which they came. A stream is written in the order in which its records came, but
+/// says when they happened, not when they came: what came in a second of the running maximum of their times is spread
+/// evenly over it, as a steady stream would bring it.
 fn by_tick(topic: Topic, bytes: &[u8], tick_ms: u64) -> Result<Vec<Due>, Box<dyn Error>> {
     let mut due: Vec<Due> = Vec::new();
-    let mut clock = 0;
-    for (number, line) in (1..).zip(bytes.split(|&byte| byte == b'\n')) {
-        if line.is_empty() {
-            continue;
-        }
-        let value: Value = serde_json::from_slice(line)?;
-        let receipt = value["received_ms"].as_u64().or_else(|| value["at_ms"].as_u64());
-        clock = clock.max(receipt.ok_or("a line says no time")?);
-        let tick = Tick::next_multiple_of(clock, tick_ms);
-        if due.last().is_none_or(|due| due.tick != tick) {
-            let lines = Lines {
-                topic,
-                partition: 0,
-                first: number,
-                bytes: Arc::default(),
-                spans: Vec::new(),
-                oversize: Vec::new(),
-            };
-            due.push(Due { tick, lines });
-        }
-        if let Some(due) = due.last_mut() {
-            let bytes = Arc::make_mut(&mut due.lines.bytes);
-            let begin = bytes.len() as u32;
-            bytes.extend_from_slice(line);
-            due.lines.spans.push((begin, bytes.len() as u32));
+    for second in by_second(bytes)?.chunk_by(|left, right| left.second == right.second) {
+        for (line, at) in second.iter().zip(0..) {
+            let came_ms = second[0].second * 1_000 + 1_000 * at / second.len() as u64;
+            let tick = Tick::next_multiple_of(came_ms + 1, tick_ms);
+            if due.last().is_none_or(|due| due.tick != tick) {
+                due.push(Due { tick, lines: no_lines(topic, line.number) });
+            }
+            if let Some(due) = due.last_mut() {
+                let bytes = Arc::make_mut(&mut due.lines.bytes);
+                let begin = bytes.len() as u32;
+                bytes.extend_from_slice(line.text);
+                due.lines.spans.push((begin, bytes.len() as u32));
+            }
         }
     }
     Ok(due)
+}
+
+/// A line, and in which second since 1970 it came.
+struct Line<'b> {
+    text: &'b [u8],
+    number: u64,
+    second: u64,
+}
+
+fn by_second(bytes: &[u8]) -> Result<Vec<Line<'_>>, Box<dyn Error>> {
+    let mut lines = Vec::new();
+    let mut clock = 0;
+    for (number, text) in (1..).zip(bytes.split(|&byte| byte == b'\n')).filter(|(_, text)| !text.is_empty()) {
+        let value: Value = serde_json::from_slice(text)?;
+        let receipt = value["received_ms"].as_u64().or_else(|| value["at_ms"].as_u64());
+        clock = clock.max(receipt.ok_or("a line says no time")?);
+        lines.push(Line { text, number, second: clock / 1_000 });
+    }
+    Ok(lines)
+}
+
+fn no_lines(topic: Topic, first: u64) -> Lines {
+    Lines { topic, partition: 0, first, bytes: Arc::default(), spans: Vec::new(), oversize: Vec::new() }
 }
 
 /// Feeds tick after tick, those without lines too, and times each.

@@ -189,7 +189,7 @@ pub struct Unsound {
     pub(crate) line: u16,
     /// Not 0 where it came before and enters again, on this lap: only key, fault and tick are said.
     pub(crate) lap: u8,
-    /// Then, its fault.
+    /// Which fault it is, the same as a copy of it that fails later.
     pub(crate) fault: u128,
 }
 
@@ -419,7 +419,7 @@ impl Updates for UnsoundBatch {
 
 impl Batch {
     /// The reject of a sound record that is not admitted.
-    pub(crate) fn refused(&self, at: usize, cause: Cause) -> Unsound {
+    pub(crate) fn refused(&self, at: usize, cause: Cause, keys: &JobKey) -> Unsound {
         let (head, packed) = (&self.heads[at], self.packed(at));
         let record = packed.record(self.topic());
         let mut content = Vec::new();
@@ -437,7 +437,7 @@ impl Batch {
             raw: self.raw(at).to_vec(),
             line: head.line,
             lap: 0,
-            fault: 0,
+            fault: packed.key(self.topic(), keys),
         }
     }
 }

@@ -132,6 +132,9 @@ impl Decoder {
     }
 
     fn set_aside(&self, topic: Topic, fault: Fault, place: Place, raw: &[u8], batches: &mut [Batch]) {
+        // Nothing with this content is ever sound: its digest names it as well as anything.
+        let named = [topic.name().as_bytes(), fault.tenant.as_bytes(), &fault.digest];
+        let key = self.keys.of(&named);
         let unsound = Unsound {
             key: 0,
             admitted: 0,
@@ -145,7 +148,7 @@ impl Decoder {
             raw: raw.to_vec(),
             line: place.line,
             lap: 0,
-            fault: 0,
+            fault: key,
         };
         self.push_unsound(unsound, batches);
     }
@@ -186,7 +189,7 @@ impl Decoder {
                     continue;
                 }
                 if let Some(cause) = judge(line, batch.heads[at].at_ms) {
-                    refused.push((batch.refused(at, cause), ticks[line]));
+                    refused.push((batch.refused(at, cause, &self.keys), ticks[line]));
                     batch.heads[at].void = true;
                     any = true;
                 }

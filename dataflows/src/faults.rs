@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use crate::Tick;
+use crate::directives::packed;
 use crate::keys::{JobKey, Keyed, owner};
 use crate::ops::fold_by_key::Updates;
+use crate::packed::Packed;
 use crate::rows::Object;
 
 /// A record that is a fault at a tick.
@@ -109,7 +111,7 @@ pub struct FaultChange {
     pub cause: u8,
     /// Since when.
     pub tick: Tick,
-    /// Told where it entered again for the first time, or never will.
+    /// Told where somebody may ask from now on.
     pub named: Option<Arc<Named>>,
 }
 
@@ -160,6 +162,9 @@ pub struct FaultTeller {
 pub struct LapsOfOne {
     /// How many there are.
     pub number: usize,
+    /// On which of them, if it is a fault still, whoever judges the record says whose it is: the first where requests
+    /// are read as they are made, else the last, for most records are mended by then.
+    pub named_on: usize,
     /// How long after it failed the last of them is due at most.
     pub all_within_ms: u64,
 }
@@ -185,14 +190,8 @@ impl FaultTeller {
     /// The fault of a sound record, where anybody asks.
     pub fn fault(&self, record: &Record<'_>, cause: Cause) -> Option<Fault> {
         self.laps?;
-        let mut content = Vec::new();
-        record.canonical(&mut content);
-        Some(self.fault_of(record.topic(), &record.origin().tenant, &digest(&content), cause))
-    }
-
-    /// The fault of a record by what names it.
-    pub fn fault_of(&self, topic: Topic, tenant: &str, digest: &[u8; 32], cause: Cause) -> Fault {
-        Fault { id: self.keys.of(&[topic.name().as_bytes(), tenant.as_bytes(), digest]), cause }
+        let packed = packed(record, 0);
+        Some(Fault { id: Packed(&packed).key(record.topic(), &self.keys), cause })
     }
 
     /// A failed record enters again, on a lap of this number (from 1).
@@ -220,7 +219,10 @@ impl FaultTeller {
         }
         let mut tell = |fault: &Fault, verdict: Verdict| {
             let is_asked = match verdict {
-                Verdict::Again => self.entered.get(&fault.id) == Some(&1),
+                Verdict::Again => {
+                    let lap = self.entered.get(&fault.id).copied().map(usize::from);
+                    lap.is_some() && lap == self.laps.map(|laps| laps.named_on)
+                }
                 Verdict::Failed => {
                     self.laps.is_some_and(|laps| laps.number == 0) || !fault.cause.enters_again()
                 }
@@ -244,15 +246,22 @@ impl FaultTeller {
         }
     }
 
-    /// Tells that a key with these faults was forgotten.
-    pub fn forget(&self, home: Home, faults: &[Fault], tick: Tick, out: &mut Vec<FaultBatch>) {
+    /// Tells that a key with these faults was forgotten; `named` tells whose they are.
+    pub fn forget(
+        &self,
+        home: Home,
+        faults: &[Fault],
+        tick: Tick,
+        named: impl Fn(u128) -> Option<Named>,
+        out: &mut Vec<FaultBatch>,
+    ) {
         if !self.is_on() {
             return;
         }
         for fault in faults {
-            let cause = fault.cause as u8;
+            let (cause, named) = (fault.cause as u8, named(fault.id).map(Arc::new));
             let verdict = Verdict::Forgotten;
-            self.push(FaultChange { id: fault.id, home, verdict, cause, tick, named: None }, out);
+            self.push(FaultChange { id: fault.id, home, verdict, cause, tick, named }, out);
         }
     }
 

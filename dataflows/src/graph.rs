@@ -138,7 +138,8 @@ impl Settings {
 
     /// Tells faults, where anybody asks.
     pub fn fault_teller(&self) -> FaultTeller {
-        FaultTeller::new(self.keys, self.workers, self.laps.as_ref().map(Laps::of_one))
+        let are_asked = self.wanted.changes || self.provider.is_some();
+        FaultTeller::new(self.keys, self.workers, self.laps.as_ref().map(|laps| laps.of_one(are_asked)))
     }
 
     /// The rows that stand at rest.

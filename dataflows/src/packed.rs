@@ -17,6 +17,8 @@ use gyre_domain::records::{
     Account, Game, Origin, Outcome, OutcomeKind, Payment, PaymentKind, Record, Text, Topic, Wager,
 };
 
+use crate::keys::JobKey;
+
 mod kept;
 
 pub use kept::{Kept, Known};
@@ -278,6 +280,12 @@ impl<'a> Packed<'a> {
     /// The player's balance after the record, as the provider saw it.
     pub fn claim(self) -> Option<Quantity> {
         (self.flags() & CLAIM != 0).then(|| Reader(&self.0[self.0.len() - CLAIM_BYTES..]).quantity())
+    }
+
+    /// A key of the record's canonical content, among those of its topic and of all others.
+    pub fn key(self, topic: Topic, keys: &JobKey) -> u128 {
+        let flags = (self.flags() & !CLAIM).to_le_bytes();
+        keys.of(&[topic.name().as_bytes(), &flags, self.content()])
     }
 
     /// The same record as a copy of it came: from `position`, with `claim`.

@@ -62,11 +62,12 @@ impl Laps {
         Self { delays_ms, tick_ms, loop_ms }
     }
 
-    /// The laps of one record.
-    pub fn of_one(&self) -> LapsOfOne {
+    /// The laps of one record. `are_asked` says that requests are read, or answered, as they are made.
+    pub fn of_one(&self, are_asked: bool) -> LapsOfOne {
         // Each is due at the tick at or after its time.
         let each = self.delays_ms.iter().map(|delay| delay + self.tick_ms);
-        LapsOfOne { number: self.delays_ms.len(), all_within_ms: each.sum() }
+        let number = self.delays_ms.len();
+        LapsOfOne { number, named_on: if are_asked { 1 } else { number }, all_within_ms: each.sum() }
     }
 }
 

@@ -24,7 +24,7 @@ use timely::dataflow::{Scope, StreamVec};
 use crate::Tick;
 use crate::batch::{Batch, Unsound, UnsoundBatch};
 use crate::directives::{Becomes, Decided, Directives, Order, Sight, Target, packed};
-use crate::faults::{FaultBatch, FaultTeller, Faults, Home, Named};
+use crate::faults::{Fault, FaultBatch, FaultTeller, Faults, Home, Named};
 use crate::graph::Settings;
 use crate::ops::fan_out::fan_out;
 use crate::ops::fold_by_key::{Fold, Slab, Turn, fold_by_key, fold_in_loop};
@@ -197,10 +197,8 @@ impl Rejects {
 
     /// An unsound record is a fault as long as it stands here; a command is not, for no provider is asked for it.
     fn fault(&self, unsound: Option<&Unsound>) -> Faults {
-        let fault = |unsound: &Unsound| {
-            let (topic, cause) = (usize::from(unsound.topic), usize::from(unsound.cause));
-            self.faults.fault_of(Topic::ALL[topic], &unsound.tenant, &unsound.digest, Cause::ALL[cause])
-        };
+        let fault =
+            |unsound: &Unsound| Fault { id: unsound.fault, cause: Cause::ALL[usize::from(unsound.cause)] };
         let may_lap = |unsound: &&Unsound| {
             self.faults.is_on() && usize::from(unsound.topic) != Topic::Commands as usize
         };
@@ -328,7 +326,7 @@ impl Fold for Rejects {
             self.rest_row(copies, &mut out.told);
         }
         let fault = self.fault(self.say(copies).row.as_deref());
-        self.faults.forget(home(key, copies), &fault, now, &mut out.faults);
+        self.faults.forget(home(key, copies), &fault, now, |_| copies.named(), &mut out.faults);
     }
 
     fn reach(

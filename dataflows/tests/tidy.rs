@@ -429,6 +429,21 @@ fn every_cause_and_every_kind_of_anomaly_occurs_in_a_case() {
 }
 
 #[test]
+fn both_readmes_name_what_there_is() {
+    let mut findings = Vec::new();
+    for readme in ["README.md", "README.ko.md"] {
+        let text = read(readme);
+        for name in ["Topic", "Output", "Cause", "AnomalyKind", "CommandKind"] {
+            let values =
+                variants(name).unwrap_or_else(|| panic!("`enum {name}` stands somewhere in dataflows/"));
+            let missing = values.iter().filter(|value| !text.contains(&format!("`{value}`")));
+            findings.extend(missing.map(|value| format!("{readme} does not name `{value}` of {name}")));
+        }
+    }
+    nothing("the readmes", &findings);
+}
+
+#[test]
 fn variants_are_read_from_the_source() {
     let causes = variants("Cause").expect("`enum Cause` stands in domain");
     assert_eq!(causes.first().map(String::as_str), Some("malformed"));

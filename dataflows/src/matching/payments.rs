@@ -113,17 +113,19 @@ impl Payments {
         tick: Tick,
         out: &mut Outbox,
     ) {
-        let named = |id: u128| {
-            let commanded = self.given(filed).commanded();
-            let brought = commanded.iter().flat_map(Commanded::brought);
-            filed.iter().chain(brought).find_map(|filed| {
-                let record = Record::Payment(filed.packed().payment());
-                let is_it =
-                    self.faults.fault(&record, Cause::UnknownAccount).is_some_and(|fault| fault.id == id);
-                is_it.then(|| Named::of(&record, filed.raw.as_deref()))
-            })
-        };
+        let named = |id: u128| self.named(filed, id);
         self.faults.differ(home, (faults.0, faults.1), tick, named, &mut out.faults);
+    }
+
+    /// Whose a fault is.
+    fn named(&self, filed: &[Filed], id: u128) -> Option<Named> {
+        let commanded = self.given(filed).commanded();
+        let brought = commanded.iter().flat_map(Commanded::brought);
+        filed.iter().chain(brought).find_map(|filed| {
+            let record = Record::Payment(filed.packed().payment());
+            let is_it = self.faults.fault(&record, Cause::UnknownAccount).is_some_and(|fault| fault.id == id);
+            is_it.then(|| Named::of(&record, filed.raw.as_deref()))
+        })
     }
 
     /// The payment's account, if commands ask about it.
@@ -249,7 +251,7 @@ impl Fold for Payments {
 
     fn forget(&mut self, key: u128, filed: &mut Vec<Filed>, now: Tick, out: &mut Outbox) {
         let faults = self.tell(filed, self.settings.wanted).0.faults;
-        self.faults.forget(home(key), &faults, now, &mut out.faults);
+        self.faults.forget(home(key), &faults, now, |id| self.named(filed, id), &mut out.faults);
         if self.settings.rest_at_end {
             let (told, _) = self.tell(filed, self.settings.wanted_at_rest());
             out.told.rest.loose.extend(&told.rows);

@@ -245,6 +245,12 @@ impl Fold for Wagers {
         }
     }
 
+    /// Nearly every wager is settled before its result is due.
+    #[inline]
+    fn is_due(&self, slot: &Slot, tick: Tick) -> bool {
+        slot.has(MANY) || self.missing_from_ms(slot).is_some_and(|from_ms| from_ms <= tick)
+    }
+
     #[inline]
     fn prefetch_turn(&self, slot: &Slot) {
         if !slot.has(MANY) && slot.has(WAGER) {
@@ -342,7 +348,8 @@ impl Fold for Wagers {
             self.rest_rows(slot, now, &mut out.told.rest.loose, None);
         }
         if self.faults.is_on() && (slot.has(MANY) || !slot.has(SETTLED)) {
-            self.faults.forget(home(key), &self.tell(slot, now).faults, now, &mut out.faults);
+            let faults = self.tell(slot, now).faults;
+            self.faults.forget(home(key), &faults, now, |id| self.named(slot, id), &mut out.faults);
         }
         if slot.has(MANY) {
             self.lists[slot.account as usize] = Vec::new();

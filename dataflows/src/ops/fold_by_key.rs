@@ -101,6 +101,10 @@ pub trait Fold: 'static {
     ) -> Turn;
     /// Update `at` is coming: asks for memory of the fold's own ahead of it, and once more when it is near.
     fn prefetch(&self, _updates: &Self::Updates, _at: usize, _is_near: bool) {}
+    /// A timer of a key fires at `tick`: whether its rows may change.
+    fn is_due(&self, _state: &Self::State, _tick: Tick) -> bool {
+        true
+    }
     /// A key's turn is near: asks for memory of the fold's own ahead of it.
     fn prefetch_turn(&self, _state: &Self::State) {}
     /// All keys that a tick touched have had their turn.
@@ -399,7 +403,8 @@ impl<F: Fold> Keyed<F> {
         while let Some(slots) = self.timers.take_first_through(tick) {
             for (at, &slot) in slots.iter().enumerate() {
                 slots.get(at + 16).iter().for_each(|&&ahead| self.slab.prefetch(ahead));
-                if self.slab.is_used(slot) && !self.forget_if_over(slot, tick) {
+                let is_used = self.slab.is_used(slot) && !self.forget_if_over(slot, tick);
+                if is_used && self.fold.is_due(&self.slab.get(slot).1, tick) {
                     self.touch(slot, false);
                 }
             }
