@@ -51,12 +51,14 @@ pub struct Config {
 /// The ticks a command line may ask for, as the config does.
 pub const TICK_MS: RangeInclusive<u64> = 1..=HOUR_MS;
 
-/// Reads the config at `path`.
+/// Reads the config at `path`; paths in it are said from its folder.
 ///
 /// # Errors
 /// Exit 2 with every fault of the file, or where there is no such file; exit 3 where it cannot be read.
 pub fn load(path: &Path) -> Result<Config> {
-    load_over(path, Config::default())
+    let mut config = load_over(path, Config::default())?;
+    config.live.paths_from(path.parent().unwrap_or(Path::new("")));
+    Ok(config)
 }
 
 /// Reads the config at `path`; what it leaves out is as in `base`.
@@ -76,9 +78,7 @@ pub fn load_over(path: &Path, base: Config) -> Result<Config> {
         let what = Phrase::new(Key::ConfigNotText).with("path", path.display()).with("byte", byte);
         Error::usage(Domain::Config, what).help(Key::ConfigNotTextHelp)
     })?;
-    let mut config = parse_over(&path.display().to_string(), &text, base).map_err(Error::config)?;
-    config.live.paths_from(path.parent().unwrap_or(Path::new("")));
-    Ok(config)
+    parse_over(&path.display().to_string(), &text, base).map_err(Error::config)
 }
 
 /// Reads a config from `text`; `name` is what faults call it.
