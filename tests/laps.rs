@@ -59,7 +59,7 @@ fn a_million_records_recover_and_rest_as_the_reference_says() {
         payments: of("payments"),
         games: of("games"),
         accounts: of("accounts"),
-        commands: Vec::new(),
+        ..Streams::default()
     };
     let expected = laps(&streams, &Settings::default(), &DELAYS_MS);
     assert!(expected.requested > 200_000 && expected.recovered.len() == 4, "{:?}", expected.recovered);

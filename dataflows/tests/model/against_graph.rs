@@ -1,9 +1,11 @@
 //! Random histories through the real graph, against the reference: every cut, every number of workers, one answer.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::harness::{Cut, Told, begins_timeless, run, span_ms};
 use crate::histories::{rules, topics};
 use crate::model::history::{history, minimise, shown};
-use crate::model::reference::{self, Laps, Settings, Streams, books, laps, line};
+use crate::model::reference::{self, Laps, Moment, Settings, Streams, books, laps_of, line, timeline};
 use gyre_dataflows::rows::Output;
 
 fn told(streams: &Streams, settings: &Settings, workers: usize, cut: Cut) -> Told {
@@ -16,8 +18,7 @@ fn differences(streams: &Streams, settings: &Settings, workers: usize, cut: Cut)
     let told = told(streams, settings, workers, cut);
     let mut said = String::new();
     for (name, rows) in expected.outputs() {
-        let output =
-            Output::ALL.into_iter().find(|output| output.name() == name).expect("an output of the contract");
+        let output = named(name);
         let mut expected: Vec<String> =
             rows.iter().map(|row| without_raw(output, &line(name, row))).collect();
         expected.sort();
@@ -32,12 +33,51 @@ fn differences(streams: &Streams, settings: &Settings, workers: usize, cut: Cut)
             said += &compare(name, "by its changes", &expected, &found(told.folded().get(&output)));
         }
     }
-    // What the loop does is told again for histories that nobody decides about.
-    if cut == Cut::LineByLine && streams.commands.is_empty() {
+    if cut == Cut::LineByLine {
         let delays_ms: Vec<i64> = rules(settings).lap_delays_ms.iter().map(|&delay| delay as i64).collect();
-        said += &compare_laps(&laps(streams, settings, &delays_ms), &told);
+        let moments = timeline(streams, settings);
+        said += &compare_changes(&moments, &told);
+        said += &compare_laps(&laps_of(&moments, settings, &delays_ms), &told);
     }
     said + &compare_counts(&expected.summary, &told)
+}
+
+/// What changed at each tick beside what was to change there.
+fn compare_changes(moments: &[Moment], told: &Told) -> String {
+    let mut expected: BTreeMap<(u64, &str, String), i64> = BTreeMap::new();
+    let mut outputs = BTreeSet::new();
+    let nothing = reference::Books::default();
+    let before = std::iter::once(&nothing).chain(moments.iter().map(|moment| &moment.books));
+    for (moment, before) in moments.iter().zip(before) {
+        for (books, diff) in [(&moment.books, 1), (before, -1)] {
+            for (name, rows) in books.outputs() {
+                outputs.insert(name);
+                for row in rows {
+                    let row = without_raw(named(name), &line(name, row));
+                    *expected.entry((moment.tick as u64, name, row)).or_default() += diff;
+                }
+            }
+        }
+    }
+    let mut found: BTreeMap<(u64, &str, String), i64> = BTreeMap::new();
+    for ((tick, output, row), diff) in &told.changes {
+        if outputs.contains(output.name()) {
+            *found.entry((*tick, output.name(), without_raw(*output, row))).or_default() += diff;
+        }
+    }
+    let mut said = String::new();
+    for change in expected.keys().chain(found.keys()).collect::<BTreeSet<_>>() {
+        let of = |changes: &BTreeMap<_, i64>| changes.get(change).copied().unwrap_or_default();
+        if of(&expected) != of(&found) {
+            let (tick, name, row) = change;
+            said += &format!("{name} at {tick} changes {}, not {}: {row}\n", of(&found), of(&expected));
+        }
+    }
+    said
+}
+
+fn named(name: &str) -> Output {
+    Output::ALL.into_iter().find(|output| output.name() == name).expect("an output of the contract")
 }
 
 /// What the loop told beside what it was to tell: the rows at rest and every count.

@@ -254,7 +254,7 @@ impl World {
         let mut plain = self.dice.clone();
         let courses = courses(&Self::lines(&mut plain, drafts), &self.settings);
         for draft in drafts.iter_mut() {
-            if matches!(draft.topic, Topic::Games | Topic::Accounts) || !self.dice.chance(40) {
+            if draft.topic.is_of_references() || !self.dice.chance(40) {
                 continue;
             }
             let tenant = match draft.unquoted("tenant").as_str() {

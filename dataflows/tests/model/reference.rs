@@ -3,8 +3,10 @@
 //! ```text
 //! lines ─▶ wire: read, judge alone ─▶ admission: clock, skew, horizon ─▶ facts (equal copies merged)
 //!                                                                          │ commands
-//!          rows ◀─ anomalies ◀─ rtp ◀─ ledger ◀─ lives of wagers, payments ◀┘
+//!   rows ◀─ ledger ◀─ holds ◀─ anomalies ◀─ rules, rtp ◀─ lives, payments ◀┘
 //! ```
+//! What stands at a tick is the same over the lines that came by then: [`timeline`] goes through all of them.
+//!
 //! Nothing here shares a line with the product: text is read with `serde_json::Value`, state is a
 //! `BTreeMap`, and everything is computed afresh from the whole history. Forgetting is not modelled;
 //! [`within_law`] says whether a history is one on which forgetting cannot show.
@@ -12,15 +14,18 @@
 mod admission;
 mod anomalies;
 mod commands;
+mod fields;
 mod laps;
 mod ledger;
 mod life;
 mod links;
 mod money;
 mod rows;
+mod rules;
 mod suspicions;
 #[cfg(test)]
 mod tests;
+mod timeline;
 mod wire;
 mod zone;
 
@@ -28,13 +33,16 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-pub use laps::{Laps, laps};
+pub use laps::{Laps, laps, laps_of};
 pub use rows::{differences, line};
+pub use timeline::{Moment, timeline};
 pub use wire::{Line, Topic, read};
 
+use anomalies::Anomaly;
 use commands::Commands;
 use life::{Life, References};
 use rows::{Cause, Rejects};
+use rules::{Held, Rules};
 use wire::Fact;
 
 /// A day in milliseconds.
@@ -48,6 +56,7 @@ pub struct Streams {
     pub payments: Vec<Vec<u8>>,
     pub games: Vec<Vec<u8>>,
     pub accounts: Vec<Vec<u8>>,
+    pub rules: Vec<Vec<u8>>,
     pub commands: Vec<Vec<u8>>,
 }
 
@@ -60,6 +69,7 @@ impl Streams {
             Topic::Payments => &self.payments,
             Topic::Games => &self.games,
             Topic::Accounts => &self.accounts,
+            Topic::Rules => &self.rules,
             Topic::Commands => &self.commands,
         }
     }
@@ -72,6 +82,7 @@ impl Streams {
             Topic::Payments => &mut self.payments,
             Topic::Games => &mut self.games,
             Topic::Accounts => &mut self.accounts,
+            Topic::Rules => &mut self.rules,
             Topic::Commands => &mut self.commands,
         }
     }
@@ -214,93 +225,184 @@ pub struct Summary {
     pub unknown_fields: BTreeMap<String, u64>,
 }
 
+/// The tick of reference rows, which come before all else.
+const REFERENCE_TICK: i64 = 1;
+/// The first tick at which anything else is worked.
+const FIRST_TICK: i64 = 3;
+
+/// Every line of a history with its tick and what it fails by itself or at admission.
+struct Intake {
+    lines: Vec<(i64, Option<Cause>, Line)>,
+    blank_lines: u64,
+    /// The last tick at which anything comes.
+    last: i64,
+}
+
+impl Intake {
+    fn new(streams: &Streams, settings: &Settings) -> Intake {
+        let mut intake = Intake { lines: Vec::new(), blank_lines: 0, last: REFERENCE_TICK };
+        for topic in Topic::ALL {
+            let lines = wire::read(topic, streams.of(topic), settings);
+            let verdicts = admission::judge(topic, &lines, settings);
+            intake.blank_lines += (streams.of(topic).len() - lines.len()) as u64;
+            for (line, verdict) in lines.into_iter().zip(verdicts) {
+                let tick =
+                    if topic.is_of_references() { REFERENCE_TICK } else { verdict.tick.max(FIRST_TICK) };
+                intake.last = tick.max(intake.last);
+                intake.lines.push((tick, verdict.cause, line));
+            }
+        }
+        intake
+    }
+
+    /// What came by a tick: of what is sound, equal copies merged.
+    fn admitted(&self, tick: i64, rejects: &mut Rejects, summary: &mut Summary) -> Vec<Fact> {
+        let mut facts: BTreeMap<(Topic, String), Fact> = BTreeMap::new();
+        summary.blank_lines = self.blank_lines;
+        summary.records.extend(Topic::ALL.map(|topic| (topic.name(), 0)));
+        for (_, cause, line) in self.lines.iter().filter(|(came, ..)| *came <= tick) {
+            *summary.records.entry(line.topic.name()).or_default() += 1;
+            for name in &line.unknown_fields {
+                *summary.unknown_fields.entry(name.clone()).or_default() += 1;
+            }
+            let (None, Some(fact)) = (cause, &line.fact) else {
+                rejects.line(cause.expect("a line without a cause is sound"), line);
+                continue;
+            };
+            match facts.get_mut(&(line.topic, fact.content.clone())) {
+                None => drop(facts.insert((line.topic, fact.content.clone()), fact.clone())),
+                Some(first) => {
+                    summary.duplicates += 1;
+                    first.merge(fact.clone());
+                }
+            }
+        }
+        facts.into_values().collect()
+    }
+}
+
 /// The books of a history.
 pub fn books(streams: &Streams, settings: &Settings) -> Books {
-    let mut rejects = Rejects::default();
-    let mut summary = Summary::default();
-    let admitted = admit(streams, settings, &mut rejects, &mut summary);
+    standing(&Intake::new(streams, settings), settings, i64::MAX, None).books
+}
+
+/// What stands at one tick, and what will change it if nothing comes.
+struct Standing {
+    books: Books,
+    /// Whom rules hold from the next tick on.
+    grounds: Vec<Held>,
+    /// When outcomes of open wagers are due, and rules come into force.
+    due: Vec<i64>,
+}
+
+/// What stands at a tick while rules hold these; those of the tick itself where it is the last of all.
+fn standing(intake: &Intake, settings: &Settings, tick: i64, held: Option<&[Held]>) -> Standing {
+    let settings = &Settings { until: tick, ..settings.clone() };
+    let (mut rejects, mut summary) = (Rejects::default(), Summary::default());
+    let admitted = intake.admitted(tick, &mut rejects, &mut summary);
     let commands = Commands::standing(&admitted, &mut rejects);
     let facts = commands.apply(&admitted, &mut rejects, settings);
 
     let references = References::new(&facts, &mut rejects);
     let payments = life::payments(&facts, &references, &mut rejects);
     let (lives, tombstones) = life::wagers(&facts, &references, settings, &mut rejects);
-
     let decisions = commands.decisions(&admitted, &lives, &payments, &mut rejects, settings);
-    let postings = ledger::postings(&lives, &payments, &commands);
-    let balances = ledger::balances(&postings);
-    let rtp = rows::rtp(&lives, &references, settings);
-    let mut anomalies = anomalies::conflicts(&rejects.conflicts);
-    anomalies.extend(anomalies::of_wagers(&lives, &references));
-    anomalies.extend(anomalies::of_players(&lives, &payments, settings));
-    anomalies.extend(anomalies::of_games(&rtp));
-    anomalies.extend(suspicions::improbable_wins(&lives, &references, settings));
-    anomalies.extend(suspicions::of_payments(&lives, &payments, settings));
-    anomalies.extend(suspicions::slow_drift(&rtp, settings));
-    anomalies.extend(links::of_groups(&lives, &payments, settings));
 
-    for ((_, _, currency, _), amount) in &balances {
-        let sum = summary.imbalance.entry(currency.clone()).or_insert_with(|| "0".into());
-        let sum_minor = sum.parse::<i128>().expect("written by us") + amount;
-        *sum = sum_minor.to_string();
-    }
-    for life in &lives {
-        *match life.state {
-            "settled" => &mut summary.settled,
-            "cancelled" => &mut summary.cancelled,
-            _ => &mut summary.open,
-        } += 1;
-    }
-    summary.tombstones = tombstones;
-    summary.decisions = decisions.len() as u64;
-    let rejects = rejects.rows();
-    for row in &rejects {
-        *summary.rejects.entry(row["cause"].as_str().unwrap_or_default().into()).or_default() += 1;
-    }
-    for row in &anomalies {
-        *summary.anomalies.entry(row["kind"].as_str().unwrap_or_default().into()).or_default() += 1;
-    }
+    let rules = Rules { rows: &references.rules, settings, now: tick.min(intake.last) };
+    let anomalies = found(&rejects, &lives, &payments, &references, &rules);
+    let grounds: Vec<Held> = anomalies.iter().flat_map(|anomaly| anomaly.held.clone()).collect();
+    let held = held.unwrap_or(&grounds);
+    let is_held = |wager: &Fact| commands.hold(wager) || held.iter().any(|held| held.is_of(wager));
+    let postings = ledger::postings(&lives, &payments, is_held);
 
-    Books {
-        balances: rows::sorted("balances", rows::balances(&balances)),
-        rtp: rows::sorted("rtp", rtp),
-        wager_states: rows::sorted("wager_states", lives.iter().map(rows::wager_state).collect()),
-        rejects: rows::sorted("rejects", rejects),
-        anomalies: rows::sorted("anomalies", anomalies),
-        postings: rows::sorted("postings", postings.iter().map(rows::posting).collect()),
-        decisions: rows::sorted("decisions", decisions),
+    let open = lives.iter().filter(|life| life.state == "open");
+    let mut due: Vec<i64> = open.map(|life| life.due_ms(&references, settings)).collect();
+    due.extend(references.rules.iter().map(|row| row.at_ms).filter(|at_ms| *at_ms <= intake.last));
+    let money = booked(&postings);
+    (summary.tombstones, summary.imbalance) = (tombstones, money.summary.imbalance.clone());
+    let books = Books {
+        rtp: rows::rtp(&lives, &references, settings),
+        wager_states: lives.iter().map(rows::wager_state).collect(),
+        rejects: rejects.rows(),
+        anomalies: anomalies.into_iter().map(|anomaly| anomaly.row).collect(),
+        decisions,
         summary,
-    }
+        ..money
+    };
+    Standing { books: books.counted(&lives).sorted(), grounds, due }
 }
 
-/// Reads and judges every line alone, and merges the equal copies of what is sound.
-fn admit(streams: &Streams, settings: &Settings, rejects: &mut Rejects, summary: &mut Summary) -> Vec<Fact> {
-    let mut facts: BTreeMap<(Topic, String), Fact> = BTreeMap::new();
-    for topic in Topic::ALL {
-        let lines = wire::read(topic, streams.of(topic), settings);
-        let verdicts = admission::judge(topic, &lines, settings);
-        summary.blank_lines += (streams.of(topic).len() - lines.len()) as u64;
-        summary.records.insert(topic.name(), lines.len() as u64);
-        for (line, verdict) in lines.into_iter().zip(verdicts) {
-            for name in &line.unknown_fields {
-                *summary.unknown_fields.entry(name.clone()).or_default() += 1;
-            }
-            match (verdict.cause, line) {
-                (Some(cause), line) => rejects.line(cause, &line),
-                (None, Line { fact: Some(fact), .. }) => {
-                    match facts.get_mut(&(topic, fact.content.clone())) {
-                        None => drop(facts.insert((topic, fact.content.clone()), fact)),
-                        Some(first) => {
-                            summary.duplicates += 1;
-                            first.merge(fact);
-                        }
-                    }
-                }
-                (None, _) => unreachable!("a line without a cause is sound"),
+/// Everything that looks wrong.
+fn found(
+    rejects: &Rejects,
+    lives: &[Life<'_>],
+    payments: &[&Fact],
+    references: &References<'_>,
+    rules: &Rules<'_>,
+) -> Vec<Anomaly> {
+    let mut found = anomalies::conflicts(&rejects.conflicts, rules);
+    found.extend(anomalies::of_wagers(lives, references, rules));
+    found.extend(anomalies::of_players(lives, payments, rules));
+    found.extend(anomalies::of_games(lives, references, rules));
+    found.extend(suspicions::improbable_wins(lives, references, rules));
+    found.extend(suspicions::of_payments(lives, payments, rules));
+    found.extend(suspicions::slow_drift(lives, references, rules));
+    found.extend(links::of_groups(lives, payments, rules));
+    found
+}
+
+/// Postings and what they come to.
+fn booked(postings: &[ledger::Posting]) -> Books {
+    let balances = ledger::balances(postings);
+    let mut books = Books {
+        balances: rows::balances(&balances),
+        postings: postings.iter().map(rows::posting).collect(),
+        ..Books::default()
+    };
+    let mut sums: BTreeMap<String, i128> = BTreeMap::new();
+    for ((_, _, currency, _), amount) in &balances {
+        *sums.entry(currency.clone()).or_default() += amount;
+    }
+    books.summary.imbalance = sums.into_iter().map(|(code, sum)| (code, sum.to_string())).collect();
+    books
+}
+
+impl Books {
+    /// Counts what the summary names and is not counted yet.
+    fn counted(mut self, lives: &[Life<'_>]) -> Books {
+        let summary = &mut self.summary;
+        for life in lives {
+            *match life.state {
+                "settled" => &mut summary.settled,
+                "cancelled" => &mut summary.cancelled,
+                _ => &mut summary.open,
+            } += 1;
+        }
+        summary.decisions = self.decisions.len() as u64;
+        for (rows, name, counts) in [
+            (&self.rejects, "cause", &mut summary.rejects),
+            (&self.anomalies, "kind", &mut summary.anomalies),
+        ] {
+            for row in rows {
+                *counts.entry(row[name].as_str().unwrap_or_default().into()).or_default() += 1;
             }
         }
+        self
     }
-    facts.into_values().collect()
+
+    /// Every output in the order of its keys.
+    fn sorted(self) -> Books {
+        Books {
+            balances: rows::sorted("balances", self.balances),
+            rtp: rows::sorted("rtp", self.rtp),
+            wager_states: rows::sorted("wager_states", self.wager_states),
+            rejects: rows::sorted("rejects", self.rejects),
+            anomalies: rows::sorted("anomalies", self.anomalies),
+            postings: rows::sorted("postings", self.postings),
+            decisions: rows::sorted("decisions", self.decisions),
+            summary: self.summary,
+        }
+    }
 }
 
 /// Whether forgetting cannot show on this history: every admitted record of a key comes while even
@@ -355,7 +457,8 @@ pub type Courses = BTreeMap<(String, String, String), BTreeMap<i64, i128>>;
 /// See [`Courses`].
 pub fn courses(streams: &Streams, settings: &Settings) -> Courses {
     let mut rejects = Rejects::default();
-    let admitted = admit(streams, settings, &mut rejects, &mut Summary::default());
+    let intake = Intake::new(streams, settings);
+    let admitted = intake.admitted(i64::MAX, &mut rejects, &mut Summary::default());
     let facts = Commands::standing(&admitted, &mut rejects).apply(&admitted, &mut rejects, settings);
     let references = References::new(&facts, &mut rejects);
     let payments = life::payments(&facts, &references, &mut rejects);

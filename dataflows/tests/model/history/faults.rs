@@ -7,7 +7,7 @@ use crate::model::reference::{DAY_MS, Topic};
 impl World {
     /// When a record came: at once, later, around the skew, or beyond the gap.
     pub(super) fn receipt(&mut self, draft: &mut Draft) {
-        if matches!(draft.topic, Topic::Games | Topic::Accounts) {
+        if draft.topic.is_of_references() {
             let received_ms = self.time();
             draft.number("received_ms", received_ms);
             return;
@@ -31,7 +31,7 @@ impl World {
             0 => self.dice.shuffle(&mut copy.members),
             1 => self.receipt(&mut copy),
             2 => drop(copy.set("seen", "2")),
-            3 if !matches!(copy.topic, Topic::Games | Topic::Accounts) => {
+            3 if !copy.topic.is_of_references() => {
                 let at_ms = copy.at_ms() + self.dice.between(-1, 1);
                 copy.number("at_ms", at_ms);
             }
@@ -57,6 +57,7 @@ impl World {
             Topic::Payments => "amount",
             Topic::Games => self.dice.word(&["payout_max", "volatility", "rtp_theoretical"]),
             Topic::Accounts => "tier",
+            Topic::Rules => self.dice.word(&["score_max", "ratio_min", "p_max", "slack", "limit", "band_z"]),
             Topic::Commands => "target",
         };
         let long = format!("\"{}\"", "x".repeat(129));

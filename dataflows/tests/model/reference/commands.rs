@@ -224,7 +224,7 @@ impl<'a> Commands<'a> {
         rows
     }
 
-    /// Whether the payouts of a wager are held.
+    /// Whether commands hold the payouts of a wager.
     pub fn hold(&self, wager: &Fact) -> bool {
         ["wager:", "account:", "game:"].into_iter().any(|kind| {
             let mut about = self
@@ -316,7 +316,7 @@ fn verdict(target: &Fact, facts: &[Fact], settings: &Settings) -> Came {
     }
     let is_it = |fact: &&Fact| (fact.topic, &fact.content) == (target.topic, &target.content);
     let mut standing: Vec<&Fact> = payments;
-    standing.extend(references.games.iter().chain(&references.accounts));
+    standing.extend(references.games.iter().chain(&references.accounts).chain(&references.rules));
     for life in &lives {
         standing.push(life.wager);
         standing.extend(life.standing_outcomes());

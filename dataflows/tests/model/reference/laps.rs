@@ -6,13 +6,9 @@ use serde_json::{Value, json};
 
 use super::life::{self, References};
 use super::rows::{Cause, Rejects};
+use super::timeline::{Moment, up};
 use super::wire::{Fact, Line, Topic};
-use super::{Settings, Streams, admission, wire};
-
-/// The tick of reference rows, which come before all else.
-const REFERENCE_TICK: i64 = 1;
-/// The first tick at which anything else is worked.
-const FIRST_TICK: i64 = 3;
+use super::{Intake, REFERENCE_TICK, Settings, Streams};
 
 /// Causes of records that neither time nor the provider can mend.
 const HOPELESS: [Cause; 2] = ["unsupported_field", "past_horizon"];
@@ -37,41 +33,36 @@ type Name = (String, String, String, Option<String>, String);
 /// Whose records meet: whether a payment's, tenant, provider, wager or payment.
 type Key = (bool, String, String, String);
 
-/// Goes through the whole history, and on until the last lap.
+/// Goes through a history that nobody decides about, and on until the last lap.
 ///
 /// Records of one wager or payment meet each other and the reference rows, nothing else: each such group is looked at
 /// by itself, at every tick at which something may happen to it.
 pub fn laps(streams: &Streams, settings: &Settings, delays_ms: &[i64]) -> Laps {
+    assert!(streams.commands.is_empty(), "commands reach across wagers: see `laps_of`");
     // Of each name one course for everybody who judges it: a copy refused as it came, and one that fails later.
     let mut all: BTreeMap<Name, Vec<Course>> = BTreeMap::new();
     let mut rows = Vec::new();
     let mut groups: BTreeMap<Key, Vec<(i64, Fact)>> = BTreeMap::new();
-    for topic in Topic::ALL {
-        let is_event = Topic::OF_EVENTS.contains(&topic);
-        let lines = wire::read(topic, streams.of(topic), settings);
-        let verdicts = admission::judge(topic, &lines, settings);
-        for (line, verdict) in lines.into_iter().zip(verdicts) {
-            let tick = if is_event { verdict.tick.max(FIRST_TICK) } else { REFERENCE_TICK };
-            let mut alone = Rejects::default();
-            match (verdict.cause, line) {
-                (Some(cause), line) => alone.line(cause, &line),
-                (None, Line { fact: Some(fact), .. }) if is_event => {
-                    let (tenant, provider) = (fact.tenant.clone(), fact.provider.clone());
-                    let key = (topic == Topic::Payments, tenant, provider, fact.key().to_owned());
-                    groups.entry(key).or_default().push((tick, fact));
-                }
-                (None, line) => rows.extend(line.fact),
+    for (tick, cause, line) in Intake::new(streams, settings).lines {
+        let mut alone = Rejects::default();
+        match (cause, line) {
+            (Some(cause), line) => alone.line(cause, &line),
+            (None, Line { topic, fact: Some(fact), .. }) if !topic.is_of_references() => {
+                let (tenant, provider) = (fact.tenant.clone(), fact.provider.clone());
+                let key = (topic == Topic::Payments, tenant, provider, fact.key().to_owned());
+                groups.entry(key).or_default().push((tick, fact));
             }
-            // A line that fails alone fails from its first copy on, for ever.
-            for (name, cause) in named(&alone) {
-                all.entry(name).or_default().push(vec![(tick, Some(cause))]);
-            }
+            (None, line) => rows.extend(line.fact),
+        }
+        // A line that fails alone fails from its first copy on, for ever.
+        for (name, cause) in named(&alone.rows()) {
+            all.entry(name).or_default().push(vec![(tick, Some(cause))]);
         }
     }
     let rows = merged(rows.iter());
     let mut of_rows = Rejects::default();
     let references = References::new(&rows, &mut of_rows);
-    for (name, cause) in named(&of_rows) {
+    for (name, cause) in named(&of_rows.rows()) {
         all.entry(name).or_default().push(vec![(REFERENCE_TICK, Some(cause))]);
     }
     for group in groups.values() {
@@ -86,9 +77,36 @@ pub fn laps(streams: &Streams, settings: &Settings, delays_ms: &[i64]) -> Laps {
     laps
 }
 
+/// The same from everything that stood at every tick, for a history with commands.
+pub fn laps_of(moments: &[Moment], settings: &Settings, delays_ms: &[i64]) -> Laps {
+    let mut courses = Courses::new();
+    let mut before = BTreeMap::new();
+    for moment in moments {
+        let now = named(&moment.books.rejects);
+        note(&mut courses, moment.tick, &before, &now);
+        before = now;
+    }
+    let mut laps = Laps::default();
+    for (name, course) in &courses {
+        walk(name, course, settings.tick_ms, delays_ms, &mut laps);
+    }
+    laps
+}
+
 /// When a record began to fail, failed for another cause, and failed no more.
 type Course = Vec<(i64, Option<String>)>;
 type Courses = BTreeMap<Name, Course>;
+/// What fails at a tick, and why.
+type Failures = BTreeMap<Name, String>;
+
+/// Notes what is another fault than before.
+fn note(courses: &mut Courses, tick: i64, before: &Failures, now: &Failures) {
+    for name in before.keys().chain(now.keys()).collect::<BTreeSet<_>>() {
+        if before.get(name) != now.get(name) {
+            courses.entry(name.clone()).or_default().push((tick, now.get(name).cloned()));
+        }
+    }
+}
 
 /// Of several courses the first cause in the order of checks.
 fn together(courses: &[Course]) -> Course {
@@ -96,8 +114,7 @@ fn together(courses: &[Course]) -> Course {
     let mut course = Course::new();
     for tick in ticks {
         let at = |course: &Course| course.iter().rev().find(|(at, _)| *at <= tick)?.1.clone();
-        let order = |cause: &String| CAUSES.iter().position(|known| known == cause);
-        let cause = courses.iter().filter_map(at).min_by_key(order);
+        let cause = courses.iter().filter_map(at).min_by_key(|cause| order(cause));
         if course.last().map(|(_, last)| last) != Some(&cause) {
             course.push((tick, cause));
         }
@@ -129,6 +146,10 @@ const CAUSES: [Cause; 20] = [
     "outcome_missing",
 ];
 
+fn order(cause: &str) -> Option<usize> {
+    CAUSES.iter().position(|known| *known == cause)
+}
+
 /// How the records of one wager or payment fare.
 fn course(group: &[(i64, Fact)], references: &References<'_>, settings: &Settings) -> Courses {
     let mut ticks: BTreeSet<i64> = group.iter().map(|(tick, _)| *tick).collect();
@@ -144,12 +165,8 @@ fn course(group: &[(i64, Fact)], references: &References<'_>, settings: &Setting
         let mut rejects = Rejects::default();
         life::payments(&facts, references, &mut rejects);
         life::wagers(&facts, references, &Settings { until: tick, ..settings.clone() }, &mut rejects);
-        let now = named(&rejects);
-        for name in before.keys().chain(now.keys()).collect::<BTreeSet<_>>() {
-            if before.get(name) != now.get(name) {
-                courses.entry(name.clone()).or_default().push((tick, now.get(name).cloned()));
-            }
-        }
+        let now = named(&rejects.rows());
+        note(&mut courses, tick, &before, &now);
         before = now;
     }
     courses
@@ -167,20 +184,22 @@ fn merged<'a>(facts: impl Iterator<Item = &'a Fact>) -> Vec<Fact> {
     merged.into_values().collect()
 }
 
-/// What is rejected, by name, with its cause.
-fn named(rejects: &Rejects) -> BTreeMap<Name, String> {
+/// What is rejected, by name, with its first cause in the order of checks: a copy may be refused as it came, and
+/// another fail later.
+fn named(rejects: &[Value]) -> Failures {
     let text = |row: &Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
-    let named = |row: Value| {
+    let mut named = Failures::new();
+    // Nobody is asked for a command, and none enters again.
+    for row in rejects.iter().filter(|row| row["topic"] != "commands") {
         let id = row["id"].as_str().map(str::to_owned);
-        let name =
-            (text(&row, "topic"), text(&row, "tenant"), text(&row, "provider"), id, text(&row, "digest"));
-        (name, text(&row, "cause"))
-    };
-    rejects.rows().into_iter().map(named).collect()
-}
-
-fn up(ms: i64, tick_ms: i64) -> i64 {
-    (ms + tick_ms - 1) / tick_ms * tick_ms
+        let name = (text(row, "topic"), text(row, "tenant"), text(row, "provider"), id, text(row, "digest"));
+        let cause = text(row, "cause");
+        match named.get(&name) {
+            Some(first) if order(first) <= order(&cause) => {}
+            _ => drop(named.insert(name, cause)),
+        }
+    }
+    named
 }
 
 /// One record: its fault changes at the ticks of `course`, and laps are due in between and afterwards.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::commands::Commands;
 use super::life::Life;
 use super::wire::Fact;
 
@@ -57,8 +56,8 @@ pub fn reversed(payment: &Fact) -> bool {
     payment.text("status") == "reversed"
 }
 
-/// Every posting that stands.
-pub fn postings(lives: &[Life<'_>], payments: &[&Fact], commands: &Commands<'_>) -> Vec<Posting> {
+/// Every posting that stands; payouts of wagers that are held go to the wallet `held`.
+pub fn postings(lives: &[Life<'_>], payments: &[&Fact], is_held: impl Fn(&Fact) -> bool) -> Vec<Posting> {
     let mut postings = Vec::new();
     for life in lives {
         let (wager, currency) = (life.wager, life.currency());
@@ -75,7 +74,7 @@ pub fn postings(lives: &[Life<'_>], payments: &[&Fact], commands: &Commands<'_>)
         for settle in &life.settles {
             let name = format!("outcomes/{path}/{}/payout", settle.outcome_id());
             let mut paid = entry(settle, name, currency, life.payout_of(settle), player, "@house");
-            if commands.hold(wager) {
+            if is_held(wager) {
                 paid.iter_mut()
                     .filter(|posting| posting.leg == 0)
                     .for_each(|posting| posting.wallet = "held");

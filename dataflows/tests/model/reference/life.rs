@@ -42,10 +42,11 @@ pub fn key(fact: &Fact) -> Key<'_> {
     (&fact.tenant, &fact.provider, fact.key())
 }
 
-/// The standing rows of games and accounts.
+/// The standing rows of games, accounts and rules.
 pub struct References<'a> {
     pub games: Vec<&'a Fact>,
     pub accounts: Vec<&'a Fact>,
+    pub rules: Vec<&'a Fact>,
 }
 
 impl<'a> References<'a> {
@@ -54,7 +55,11 @@ impl<'a> References<'a> {
             let groups = grouped(facts, topic, |fact| (key(fact), fact.at_ms));
             groups.values().filter_map(|rows| stand(rows, rejects)).collect::<Vec<_>>()
         };
-        References { games: standing(Topic::Games), accounts: standing(Topic::Accounts) }
+        References {
+            games: standing(Topic::Games),
+            accounts: standing(Topic::Accounts),
+            rules: standing(Topic::Rules),
+        }
     }
 
     /// The row of a wager's game in force when it was placed.
@@ -142,7 +147,7 @@ impl<'a> Life<'a> {
     }
 
     /// When its outcome is due, while it is open.
-    fn due_ms(&self, references: &References<'_>, settings: &Settings) -> i64 {
+    pub fn due_ms(&self, references: &References<'_>, settings: &Settings) -> i64 {
         let since_ms = self.unsettles.iter().map(|unsettle| unsettle.at_ms).chain([self.wager.at_ms]).max();
         since_ms.unwrap_or_default().saturating_add(references.due_ms(self.wager, settings))
     }

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Settings;
-use super::anomalies::row;
+use super::anomalies::Anomaly;
 use super::life::Life;
 use super::money::{decimal, exponent, money};
+use super::rules::{Held, Rules};
 use super::wire::Fact;
 
 /// How many names a row lists.
@@ -23,7 +24,7 @@ fn account(record: &Fact) -> Account {
     (record.tenant.clone(), record.text("account").to_owned())
 }
 
-fn used(lives: &[Life<'_>], payments: &[&Fact], settings: &Settings) -> Used {
+fn used(lives: &[Life<'_>], payments: &[&Fact], rules: &Rules<'_>) -> Used {
     let mut used = Used::new();
     let wagers = lives.iter().map(|life| life.wager);
     for record in wagers.chain(payments.iter().copied()) {
@@ -34,7 +35,8 @@ fn used(lives: &[Life<'_>], payments: &[&Fact], settings: &Settings) -> Used {
             }
         }
     }
-    used.retain(|(_, field, _), accounts| {
+    used.retain(|(tenant, field, _), accounts| {
+        let settings = rules.newest(tenant, "linked_accounts").settings;
         let least = match *field {
             "device" => settings.device_accounts_min,
             _ => settings.instrument_accounts_min,
@@ -66,19 +68,19 @@ impl Sets {
 }
 
 /// `linked_accounts` and `opposite_betting`.
-pub fn of_groups(lives: &[Life<'_>], payments: &[&Fact], settings: &Settings) -> Vec<Value> {
-    let used = used(lives, payments, settings);
+pub fn of_groups(lives: &[Life<'_>], payments: &[&Fact], rules: &Rules<'_>) -> Vec<Anomaly> {
+    let used = used(lives, payments, rules);
     let mut sets = Sets::default();
     for accounts in used.values() {
         let first = accounts.first().expect("a threshold of at least two");
         accounts.iter().for_each(|other| sets.join(first, other));
     }
-    let mut rows = linked(&used, &sets);
-    rows.extend(opposite(lives, &sets, settings));
-    rows
+    let mut found = linked(&used, &sets, rules);
+    found.extend(opposite(lives, &sets, rules));
+    found
 }
 
-fn linked(used: &Used, sets: &Sets) -> Vec<Value> {
+fn linked(used: &Used, sets: &Sets, rules: &Rules<'_>) -> Vec<Anomaly> {
     let mut groups: BTreeMap<Account, [BTreeSet<&str>; 3]> = BTreeMap::new();
     for ((_, field, text), accounts) in used {
         for account in accounts {
@@ -87,17 +89,19 @@ fn linked(used: &Used, sets: &Sets) -> Vec<Value> {
             group[if *field == "device" { 1 } else { 2 }].insert(text);
         }
     }
-    let row = |((tenant, _), [accounts, devices, instruments]): (Account, [BTreeSet<&str>; 3])| {
+    let anomaly = |((tenant, _), [accounts, devices, instruments]): (Account, [BTreeSet<&str>; 3])| {
         let first = |names: &BTreeSet<&str>| json!(names.iter().take(LISTED).collect::<Vec<_>>());
         let evidence = json!({
             "accounts": first(&accounts), "accounts_count": accounts.len(),
             "devices": first(&devices), "devices_count": devices.len(),
             "instruments": first(&instruments), "instruments_count": instruments.len(),
         });
-        let subject = accounts.first().expect("a group has accounts").to_string();
-        row("linked_accounts", "medium", &tenant, subject, None, evidence)
+        let subject = accounts.first().expect("a group has accounts");
+        let rule = rules.newest(&tenant, "linked_accounts");
+        let anomaly = Anomaly::new(&rule, "medium", (&tenant, subject), None, evidence);
+        anomaly.on(accounts.iter().map(|account| Held::account(&tenant, account)))
     };
-    groups.into_iter().map(row).collect()
+    groups.into_iter().map(anomaly).collect()
 }
 
 /// Settled wagers that count in a round.
@@ -114,7 +118,7 @@ fn round<'a>(life: &'a Life<'_>) -> Option<&'a str> {
     life.wager.opt("round")
 }
 
-fn opposite(lives: &[Life<'_>], sets: &Sets, settings: &Settings) -> Vec<Value> {
+fn opposite(lives: &[Life<'_>], sets: &Sets, rules: &Rules<'_>) -> Vec<Anomaly> {
     // By group and currency: by provider, game and round.
     let mut rounds: BTreeMap<(Account, &str), Rounds<'_>> = BTreeMap::new();
     for life in bets(lives) {
@@ -122,10 +126,11 @@ fn opposite(lives: &[Life<'_>], sets: &Sets, settings: &Settings) -> Vec<Value> 
         let name = [&*life.wager.provider, life.wager.text("game"), round(life).unwrap_or_default()];
         rounds.entry(group).or_default().entry(name).or_default().push(life);
     }
-    let mut rows = Vec::new();
+    let mut found = Vec::new();
     for (((tenant, _), currency), mut rounds) in rounds {
-        rounds.retain(|_, bets| covers(bets, currency, settings));
-        if rounds.is_empty() || (rounds.len() as u64) < settings.covered_rounds_min {
+        let rule = rules.newest(&tenant, "opposite_betting");
+        rounds.retain(|_, bets| covers(bets, currency, &rule.settings));
+        if rounds.is_empty() || (rounds.len() as u64) < rule.settings.covered_rounds_min {
             continue;
         }
         let all = || rounds.values().flatten();
@@ -142,9 +147,10 @@ fn opposite(lives: &[Life<'_>], sets: &Sets, settings: &Settings) -> Vec<Value> 
             "first_round_at_ms": first, "last_round_at_ms": last,
         });
         let subject = format!("{}/{currency}", accounts.first().expect("somebody bet"));
-        rows.push(row("opposite_betting", "high", &tenant, subject, first, evidence));
+        let anomaly = Anomaly::new(&rule, "high", (&tenant, &subject), first, evidence);
+        found.push(anomaly.on(accounts.iter().map(|account| Held::account(&tenant, account))));
     }
-    rows
+    found
 }
 
 fn sums<'a>(bets: impl Iterator<Item = &'a Life<'a>>) -> (i128, i128) {

@@ -108,16 +108,22 @@ impl Decimal {
 
 /// A rate of a reference row, `[0-9]+(\.[0-9]+)?` with at most nine digits on either side, in 10⁻⁹.
 pub fn nano(text: &str) -> Option<i128> {
+    let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
+    if whole.len() > 9 { None } else { units(text, 9) }
+}
+
+/// A decimal `[0-9]+(\.[0-9]+)?` with at most so many digits after the point, in units of the last.
+pub fn units(text: &str, digits: usize) -> Option<i128> {
     let (whole, fraction) = match text.split_once('.') {
         Some((_, "")) => return None,
         Some((whole, fraction)) => (whole, fraction),
         None => (text, ""),
     };
     let all_digits = whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || whole.len() > 9 || fraction.len() > 9 || !all_digits {
+    if whole.is_empty() || fraction.len() > digits || !all_digits {
         return None;
     }
-    format!("{whole}{fraction:0<9}").parse().ok()
+    format!("{whole}{fraction:0<digits$}").parse().ok()
 }
 
 /// Minor units as a decimal with exactly `digits` digits after the point.

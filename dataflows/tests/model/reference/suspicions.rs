@@ -6,10 +6,12 @@ use num_bigint::BigInt;
 use serde_json::{Value, json};
 
 use super::Settings;
-use super::anomalies::row;
+use super::anomalies::{Anomaly, Finding, by_tenant};
 use super::ledger::{payment_amount, reversed};
 use super::life::{Life, References};
 use super::money::{decimal, exponent, money};
+use super::rows;
+use super::rules::{Held, Rule, Rules};
 use super::wire::Fact;
 use super::zone;
 
@@ -84,7 +86,7 @@ fn spelt((digits, exponent): &Chance) -> String {
 type Judged = (i128, i128, i128, i128);
 
 /// `improbable_wins`.
-pub fn improbable_wins(lives: &[Life<'_>], references: &References<'_>, settings: &Settings) -> Vec<Value> {
+pub fn improbable_wins(lives: &[Life<'_>], references: &References<'_>, rules: &Rules<'_>) -> Vec<Anomaly> {
     let mut players: BTreeMap<Player, Vec<Judged>> = BTreeMap::new();
     for life in lives.iter().filter(|life| life.state == "settled" && !life.wager.flag("free_round")) {
         let terms = references
@@ -95,15 +97,17 @@ pub fn improbable_wins(lives: &[Life<'_>], references: &References<'_>, settings
             players.entry(player(life.wager)).or_default().push(judged);
         }
     }
-    let mut rows = Vec::new();
+    let mut found = Vec::new();
     for ((tenant, account, currency), wagers) in &players {
         let many = players.keys().filter(|player| player.0 == *tenant).count().next_power_of_two();
         let subject = format!("{account}/{currency}");
-        if let Some(evidence) = luck(wagers, many, currency, settings) {
-            rows.push(row("improbable_wins", "high", tenant, subject, None, evidence));
+        let rule = rules.newest(tenant, "improbable_wins");
+        if let Some(evidence) = luck(wagers, many, currency, &rule.settings) {
+            let anomaly = Anomaly::new(&rule, "high", (tenant, &subject), None, evidence);
+            found.push(anomaly.on([Held::account(tenant, account)]));
         }
     }
-    rows
+    found
 }
 
 fn luck(wagers: &[Judged], players: usize, currency: &str, settings: &Settings) -> Option<Value> {
@@ -136,7 +140,7 @@ fn luck(wagers: &[Judged], players: usize, currency: &str, settings: &Settings) 
     if &chance.0 * players * scale(power) >= BigInt::from(settings.wins_p_max_e12) * scale(-power) {
         return None;
     }
-    let z = (variance > zero).then(|| super::rows::score_text(&distance, &variance));
+    let z = (variance > zero).then(|| rows::score_text(&distance, &variance));
     Some(json!({
         "wagers": wagers.len(), "stake": money(stake, currency), "payout": money(payout, currency), "z": z,
         "p": spelt(&chance), "method": method, "players": players,
@@ -144,7 +148,7 @@ fn luck(wagers: &[Judged], players: usize, currency: &str, settings: &Settings) 
 }
 
 /// `deposit_then_withdraw` and `structuring`.
-pub fn of_payments(lives: &[Life<'_>], payments: &[&Fact], settings: &Settings) -> Vec<Value> {
+pub fn of_payments(lives: &[Life<'_>], payments: &[&Fact], rules: &Rules<'_>) -> Vec<Anomaly> {
     let mut moved: BTreeMap<Player, Vec<(i64, i128)>> = BTreeMap::new();
     for payment in payments.iter().filter(|payment| payment.kind() != "adjustment" && !reversed(payment)) {
         let amount = payment_amount(payment);
@@ -152,7 +156,7 @@ pub fn of_payments(lives: &[Life<'_>], payments: &[&Fact], settings: &Settings) 
             moved.entry(player(payment)).or_default().push((payment.at_ms, amount));
         }
     }
-    let mut rows = Vec::new();
+    let mut anomalies = Vec::new();
     for (player_key, mut moved) in moved {
         // Credits first, then the smaller withdrawals.
         moved.sort_by_key(|(at_ms, amount)| (*at_ms, -amount));
@@ -164,73 +168,89 @@ pub fn of_payments(lives: &[Life<'_>], payments: &[&Fact], settings: &Settings) 
             .collect();
         let (tenant, account, currency) = &player_key;
         let subject = format!("{account}/{currency}");
-        if let Some((at_ms, evidence)) = turnover(&moved, &stakes, currency, settings) {
-            let kind = "deposit_then_withdraw";
-            rows.push(row(kind, "medium", tenant, subject.clone(), Some(at_ms), evidence));
-        }
-        if let Some((at_ms, evidence)) = structuring(&moved, currency, settings) {
-            rows.push(row("structuring", "high", tenant, subject, Some(at_ms), evidence));
-        }
+        let mut found = |severity, finding: Option<Finding>| {
+            let Some((rule, at_ms, evidence)) = finding else { return };
+            let anomaly = Anomaly::new(&rule, severity, (tenant, &subject), Some(at_ms), evidence);
+            anomalies.push(anomaly.on([Held::account(tenant, account)]));
+        };
+        let turned_over = |at_ms| rules.at(tenant, "deposit_then_withdraw", at_ms);
+        found("medium", turnover(&moved, &stakes, currency, &turned_over));
+        found(
+            "high",
+            structuring(&moved, currency, &|at_ms| rules.at(tenant, "structuring", at_ms), rules.settings),
+        );
     }
-    rows
+    anomalies
 }
 
 fn minor(major: i128, currency: &str) -> i128 {
     major * 10i128.pow(exponent(currency).unwrap_or_default() as u32)
 }
 
+/// A withdrawal that is flagged: its rule, its time, what had been deposited, what it takes, what had been staked.
+type Visit = (Rule, i64, i128, i128, i128);
+
+/// Each withdrawal by the rule of its own time.
 fn turnover(
     moved: &[(i64, i128)],
     stakes: &[(i64, i128)],
     currency: &str,
-    settings: &Settings,
-) -> Option<(i64, Value)> {
-    let mut flagged: Vec<(i64, i128, i128, i128)> = Vec::new();
+    rule_at: &dyn Fn(i64) -> Rule,
+) -> Option<Finding> {
+    let mut flagged: Vec<Visit> = Vec::new();
     // Until the last judged withdrawal.
     let (mut deposited_before, mut staked_before) = (0, 0);
     for (index, (at_ms, amount)) in moved.iter().enumerate() {
         if *amount > 0 {
             continue;
         }
+        let rule = rule_at(*at_ms);
         let deposits = moved[..index].iter().map(|(_, amount)| *amount).filter(|amount| *amount > 0);
         let deposited = deposits.sum::<i128>() - deposited_before;
         let until = stakes.iter().filter(|stake| stake.0 <= *at_ms).map(|stake| stake.1);
         let staked = until.sum::<i128>() - staked_before;
-        if deposited > 0 && deposited >= minor(settings.turnover_deposits_min, currency) {
+        if deposited > 0 && deposited >= minor(rule.settings.turnover_deposits_min, currency) {
             deposited_before += deposited;
             staked_before += staked;
-            if staked * 1_000 < deposited * settings.turnover_ratio_min_milli {
-                flagged.push((*at_ms, deposited, -amount, staked));
+            if staked * 1_000 < deposited * rule.settings.turnover_ratio_min_milli {
+                flagged.push((rule, *at_ms, deposited, -amount, staked));
             }
         }
     }
-    let lower =
-        |one: &(i64, i128, i128, i128), other: &(i64, i128, i128, i128)| one.3 * other.1 < other.3 * one.1;
-    let mut worst = *flagged.first()?;
+    let lower = |one: &Visit, other: &Visit| one.4 * other.2 < other.4 * one.2;
+    let mut worst = flagged.first()?;
     for visit in &flagged {
-        if lower(visit, &worst) {
-            worst = *visit;
+        if lower(visit, worst) {
+            worst = visit;
         }
     }
-    let (at_ms, deposited, withdrawn, staked) = worst;
+    let (rule, at_ms, deposited, withdrawn, staked) = worst;
     let evidence = json!({
-        "at_ms": at_ms, "deposited": money(deposited, currency), "withdrawn": money(withdrawn, currency),
-        "staked": money(staked, currency), "ratio": decimal((staked * 20_000 + deposited) / (2 * deposited), 4),
+        "at_ms": at_ms, "deposited": money(*deposited, currency), "withdrawn": money(*withdrawn, currency),
+        "staked": money(*staked, currency), "ratio": decimal((staked * 20_000 + deposited) / (2 * deposited), 4),
         "withdrawals": flagged.len(),
     });
-    Some((at_ms, evidence))
+    Some((rule.clone(), *at_ms, evidence))
 }
 
-fn structuring(moved: &[(i64, i128)], currency: &str, settings: &Settings) -> Option<(i64, Value)> {
-    let limit = minor(settings.structuring_limit, currency);
+/// Each day by the rule of its first moment.
+fn structuring(
+    moved: &[(i64, i128)],
+    currency: &str,
+    rule_at: &dyn Fn(i64) -> Rule,
+    settings: &Settings,
+) -> Option<Finding> {
+    let rule_of = |at_ms| rule_at(zone::day_start_ms(at_ms, &settings.gaming_day_zone));
     let mut days: BTreeMap<(String, &str), Vec<(i64, i128)>> = BTreeMap::new();
-    for (at_ms, amount) in moved.iter().filter(|(_, amount)| amount.abs() < limit) {
+    for (at_ms, amount) in moved {
         let kind = if *amount > 0 { "deposit" } else { "withdrawal" };
-        let day = zone::day(*at_ms, &settings.gaming_day_zone);
-        days.entry((day, kind)).or_default().push((*at_ms, amount.abs()));
+        if amount.abs() < minor(rule_of(*at_ms).settings.structuring_limit, currency) {
+            let day = zone::day(*at_ms, &settings.gaming_day_zone);
+            days.entry((day, kind)).or_default().push((*at_ms, amount.abs()));
+        }
     }
     let sum = |parts: &[(i64, i128)]| parts.iter().map(|part| part.1).sum::<i128>();
-    days.retain(|_, parts| sum(parts) > limit);
+    days.retain(|_, parts| sum(parts) > minor(rule_of(parts[0].0).settings.structuring_limit, currency));
     let most = days.values().map(|parts| sum(parts)).max()?;
     let ((day, kind), parts) = days.iter().find(|(_, parts)| sum(parts) == most)?;
     let largest = parts.iter().map(|part| part.1).max()?;
@@ -238,47 +258,59 @@ fn structuring(moved: &[(i64, i128)], currency: &str, settings: &Settings) -> Op
         "day": day, "kind": kind, "payments": parts.len(), "sum": money(most, currency),
         "largest": money(largest, currency), "days": days.len(),
     });
-    Some((parts.iter().map(|part| part.0).min()?, evidence))
+    let at_ms = parts.iter().map(|part| part.0).min()?;
+    Some((rule_of(at_ms), at_ms, evidence))
 }
 
-/// `slow_drift`, from the finished rows of hours.
-pub fn slow_drift(rtp: &[Value], settings: &Settings) -> Vec<Value> {
-    let mut games: BTreeMap<[&str; 4], BTreeMap<&str, i128>> = BTreeMap::new();
-    for hour in rtp {
-        let text = |name: &str| hour[name].as_str().unwrap_or_default();
-        let z: Option<i128> = hour["z"].as_str().and_then(|z| z.replace('.', "").parse().ok());
-        if let Some(z) = z.filter(|_| text("window").starts_with("hour:")) {
-            let game = ["tenant", "provider", "game", "currency"].map(text);
-            games.entry(game).or_default().insert(text("window"), z);
-        }
-    }
-    let (slack, limit) = (settings.drift_slack_milli * 10, settings.drift_limit_milli * 10);
-    let mut rows = Vec::new();
-    for ([tenant, provider, game, currency], hours) in games {
-        let hours: Vec<(&str, i128)> = hours.into_iter().collect();
-        let mut worst: Option<(i128, usize, usize, &str)> = None;
-        for at in 0..hours.len() {
-            for (direction, sign) in [("up", 1), ("down", -1)] {
-                // The sum is the largest of those that begin at some hour and end here.
-                let sums = (0..=at).map(|since| {
-                    (hours[since..=at].iter().map(|hour| sign * hour.1 - slack).sum::<i128>(), since)
-                });
-                // It left zero for the last time where the sum of all before is lowest, at the latest such hour.
-                let (sum, since) = sums.max_by_key(|(sum, since)| (*sum, *since)).expect("an hour at least");
-                if sum > worst.map_or(limit, |worst| worst.0) {
-                    worst = Some((sum, since, at, direction));
-                }
+/// `slow_drift`, from the finished rows of hours, each tenant's games by its rule.
+pub fn slow_drift(lives: &[Life<'_>], references: &References<'_>, rules: &Rules<'_>) -> Vec<Anomaly> {
+    let mut found = Vec::new();
+    for (tenant, lives) in by_tenant(lives) {
+        let rule = rules.newest(tenant, "slow_drift");
+        let rtp = rows::rtp(&lives, references, rules.settings);
+        let mut games: BTreeMap<[&str; 3], BTreeMap<&str, i128>> = BTreeMap::new();
+        for hour in &rtp {
+            let text = |name: &str| hour[name].as_str().unwrap_or_default();
+            let z: Option<i128> = hour["z"].as_str().and_then(|z| z.replace('.', "").parse().ok());
+            if let Some(z) = z.filter(|_| text("window").starts_with("hour:")) {
+                let game = ["provider", "game", "currency"].map(text);
+                games.entry(game).or_default().insert(text("window"), z);
             }
         }
-        if let Some((sum, since, at, direction)) = worst {
-            let at_ms = zone::hour_ms(hours[at].0);
-            let evidence = json!({
-                "direction": direction, "since": hours[since].0, "at": hours[at].0, "cusum": decimal(sum, 4),
-                "hours": at - since + 1,
-            });
+        for ([provider, game, currency], hours) in games {
+            let Some((at_ms, evidence)) = drift(&hours.into_iter().collect::<Vec<_>>(), &rule.settings)
+            else {
+                continue;
+            };
             let subject = format!("{provider}/{game}/{currency}");
-            rows.push(row("slow_drift", "medium", tenant, subject, Some(at_ms), evidence));
+            let anomaly = Anomaly::new(&rule, "medium", (tenant, &subject), Some(at_ms), evidence);
+            found.push(anomaly.on([Held::game(tenant, provider, game)]));
         }
     }
-    rows
+    found
+}
+
+/// Hours and their scores in 10⁻⁴.
+fn drift(hours: &[(&str, i128)], settings: &Settings) -> Option<(i64, Value)> {
+    let (slack, limit) = (settings.drift_slack_milli * 10, settings.drift_limit_milli * 10);
+    let mut worst: Option<(i128, usize, usize, &str)> = None;
+    for at in 0..hours.len() {
+        for (direction, sign) in [("up", 1), ("down", -1)] {
+            // The sum is the largest of those that begin at some hour and end here.
+            let sums = (0..=at).map(|since| {
+                (hours[since..=at].iter().map(|hour| sign * hour.1 - slack).sum::<i128>(), since)
+            });
+            // It left zero for the last time where the sum of all before is lowest, at the latest such hour.
+            let (sum, since) = sums.max_by_key(|(sum, since)| (*sum, *since)).expect("an hour at least");
+            if sum > worst.map_or(limit, |worst| worst.0) {
+                worst = Some((sum, since, at, direction));
+            }
+        }
+    }
+    let (sum, since, at, direction) = worst?;
+    let evidence = json!({
+        "direction": direction, "since": hours[since].0, "at": hours[at].0, "cusum": decimal(sum, 4),
+        "hours": at - since + 1,
+    });
+    Some((zone::hour_ms(hours[at].0), evidence))
 }

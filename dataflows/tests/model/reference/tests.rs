@@ -5,6 +5,7 @@ mod figures;
 mod lines;
 mod lives;
 mod players;
+mod rules;
 
 use serde_json::{Value, json};
 
@@ -39,7 +40,7 @@ fn game(more: &str) -> String {
     format!(r#"{{"game":"slot","rtp_theoretical":"0.9"{more}}}"#)
 }
 
-/// Lines of wagers, outcomes, payments, games and accounts, as many of these as there are.
+/// Lines of wagers, outcomes, payments, games, accounts, rules and commands, as many of these as there are.
 fn streams(files: &[&[String]]) -> Streams {
     let mut streams = Streams::default();
     for (topic, lines) in Topic::ALL.iter().zip(files) {

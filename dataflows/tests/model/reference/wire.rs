@@ -9,175 +9,13 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::commands::{member, targets_soundly};
+use super::fields::{Field, RESERVED, Shape, fields, fits, known_fields};
 use super::money::{Decimal, exponent, nano};
 use super::rows::{Cause, digest};
+use super::rules::kind_of;
 use super::{Settings, Streams};
 
-/// The files, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Topic {
-    Wagers,
-    Outcomes,
-    Payments,
-    Games,
-    Accounts,
-    Commands,
-}
-
-impl Topic {
-    pub const ALL: [Topic; 6] =
-        [Topic::Wagers, Topic::Outcomes, Topic::Payments, Topic::Games, Topic::Accounts, Topic::Commands];
-    /// Those whose lines carry a time and so a tick.
-    pub const OF_EVENTS: [Topic; 4] = [Topic::Wagers, Topic::Outcomes, Topic::Payments, Topic::Commands];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Topic::Wagers => "wagers",
-            Topic::Outcomes => "outcomes",
-            Topic::Payments => "payments",
-            Topic::Games => "games",
-            Topic::Accounts => "accounts",
-            Topic::Commands => "commands",
-        }
-    }
-
-    /// The field that names what the record is about.
-    pub fn key(self) -> &'static str {
-        match self {
-            Topic::Wagers | Topic::Outcomes => "wager_id",
-            Topic::Payments => "payment_id",
-            Topic::Games => "game",
-            Topic::Accounts => "account",
-            Topic::Commands => "command_id",
-        }
-    }
-}
-
-/// What a known field may hold.
-#[derive(Clone, Copy, PartialEq)]
-enum Shape {
-    /// 1–128 bytes of text.
-    Id,
-    /// An id that no system account has.
-    Account,
-    /// Any text; judged later.
-    Text,
-    /// Text of a reference row's rate.
-    Rate,
-    /// From 2000 to before 2100.
-    Time,
-    /// A time, or 0.
-    Since,
-    /// 0..=i64::MAX / 4.
-    Due,
-    /// 0..=i64::MAX.
-    Revision,
-    Flag,
-    Object,
-}
-
-/// One known field: name, shape, whether it must be there.
-type Field = (&'static str, Shape, bool);
-
-/// The fields of canonical content in their order.
-fn fields(topic: Topic) -> &'static [Field] {
-    use Shape::{Account, Due, Flag, Id, Object, Rate, Revision, Since, Text, Time};
-    match topic {
-        Topic::Wagers => &[
-            ("tenant", Id, false),
-            ("provider", Id, false),
-            ("wager_id", Id, true),
-            ("account", Account, true),
-            ("game", Id, true),
-            ("stake", Text, true),
-            ("currency", Text, true),
-            ("at_ms", Time, true),
-            ("round", Id, false),
-            ("free_round", Flag, false),
-            ("channel", Id, false),
-            ("game_version", Id, false),
-            ("device", Id, false),
-            ("ip", Id, false),
-            ("payment_instrument", Id, false),
-            ("campaign", Id, false),
-            ("revision", Revision, false),
-        ],
-        Topic::Outcomes => &[
-            ("tenant", Id, false),
-            ("provider", Id, false),
-            ("wager_id", Id, true),
-            ("outcome_id", Id, false),
-            ("kind", Text, true),
-            ("at_ms", Time, true),
-            ("payout", Text, false),
-            ("currency", Text, false),
-            ("account", Account, false),
-            ("game", Id, false),
-            ("stake", Text, false),
-            ("known_ms", Time, false),
-            ("revision", Revision, false),
-        ],
-        Topic::Payments => &[
-            ("tenant", Id, false),
-            ("provider", Id, false),
-            ("payment_id", Id, true),
-            ("account", Account, true),
-            ("kind", Text, true),
-            ("amount", Text, true),
-            ("currency", Text, true),
-            ("at_ms", Time, true),
-            ("status", Text, false),
-            ("payment_instrument", Id, false),
-            ("revision", Revision, false),
-        ],
-        Topic::Games => &[
-            ("tenant", Id, false),
-            ("provider", Id, false),
-            ("game", Id, true),
-            ("effective_from_ms", Since, false),
-            ("rtp_theoretical", Rate, true),
-            ("category", Id, false),
-            ("volatility", Rate, false),
-            ("payout_max", Rate, false),
-            ("result_due_ms", Due, false),
-            ("revision", Revision, false),
-        ],
-        Topic::Accounts => &[
-            ("tenant", Id, false),
-            ("account", Account, true),
-            ("effective_from_ms", Since, false),
-            ("currency", Text, true),
-            ("partner", Id, false),
-            ("tier", Id, false),
-            ("revision", Revision, false),
-        ],
-        Topic::Commands => &[
-            ("tenant", Id, false),
-            ("provider", Id, false),
-            ("command_id", Id, true),
-            ("kind", Text, true),
-            ("target", Text, true),
-            ("actor", Id, true),
-            ("reason", Text, true),
-            ("at_ms", Time, true),
-            ("record", Object, false),
-            ("revision", Revision, false),
-        ],
-    }
-}
-
-/// Known fields that are no part of the content.
-fn asides(topic: Topic) -> &'static [Field] {
-    const RECEIVED: Field = ("received_ms", Shape::Time, false);
-    const CLAIM: Field = ("balance_after", Shape::Text, false);
-    match topic {
-        Topic::Wagers | Topic::Outcomes | Topic::Payments => &[RECEIVED, CLAIM],
-        Topic::Games | Topic::Commands => &[RECEIVED],
-        Topic::Accounts => &[RECEIVED, ("provider", Shape::Id, false)],
-    }
-}
-
-const RESERVED: [&str; 5] = ["bet", "stake_bonus", "payout_bonus", "jackpot", "jackpot_contribution"];
+pub use super::fields::Topic;
 
 /// A sound record. Equal copies are one fact.
 #[derive(Clone, Debug)]
@@ -229,7 +67,7 @@ impl Fact {
         nano(self.opt(name)?)
     }
 
-    /// The wager, payment, game or account it is about.
+    /// The wager, payment, game, account or rule it is about.
     pub fn key(&self) -> &str {
         self.text(self.topic.key())
     }
@@ -363,14 +201,15 @@ pub fn read_line(topic: Topic, number: usize, bytes: &[u8], settings: &Settings)
         }
     };
     line.tenant = legible("tenant").unwrap_or("-".into());
-    if topic != Topic::Accounts {
+    if !is_of_tenant(topic) {
         line.provider = legible("provider").unwrap_or("-".into());
     }
     let of_outcome = topic == Topic::Outcomes && legible("kind").as_deref() != Some("cancel");
     let outcome_id = legible("outcome_id").filter(|_| of_outcome).unwrap_or("-".into());
     line.id = legible(topic.key()).map(|key| shown_id(&key, &outcome_id));
 
-    let Some(mut known) = well_formed(topic, &object) else { return line };
+    let fields = known_fields(topic, &legible("rule").unwrap_or_default());
+    let Some(mut known) = well_formed(topic, &fields, &object) else { return line };
     if known.contains_key("record") {
         known.insert("record", Value::String(member(bytes, "record")));
     }
@@ -378,7 +217,8 @@ pub fn read_line(topic: Topic, number: usize, bytes: &[u8], settings: &Settings)
     line.received_ms = known.get("received_ms").and_then(Value::as_i64);
     line.unknown_fields = object
         .iter()
-        .filter(|(name, _)| !is_known(topic, name) && !RESERVED.contains(&name.as_str()))
+        .filter(|(name, _)| !fields.iter().any(|(known, ..)| known == name))
+        .filter(|(name, _)| !RESERVED.contains(&name.as_str()))
         .map(|(name, _)| name.clone())
         .collect();
     line.cause = alone(topic, &known, &object);
@@ -386,6 +226,11 @@ pub fn read_line(topic: Topic, number: usize, bytes: &[u8], settings: &Settings)
         line.fact = Some(fact(&line, known));
     }
     line
+}
+
+/// Whose rows are the tenant's alone, whoever provides them.
+fn is_of_tenant(topic: Topic) -> bool {
+    [Topic::Accounts, Topic::Rules].contains(&topic)
 }
 
 /// The members of an object in their order, duplicates and all.
@@ -416,18 +261,14 @@ fn parse(bytes: &[u8]) -> Option<Vec<(String, Value)>> {
     serde_json::from_str::<Members>(text).ok().map(|members| members.0)
 }
 
-fn known_fields(topic: Topic) -> impl Iterator<Item = &'static Field> {
-    fields(topic).iter().chain(asides(topic))
-}
-
-fn is_known(topic: Topic, name: &str) -> bool {
-    known_fields(topic).any(|(known, ..)| *known == name)
-}
-
 /// The known fields by name, if each is there once at most, has its shape, and none that is required is absent.
-fn well_formed(topic: Topic, object: &[(String, Value)]) -> Option<BTreeMap<&'static str, Value>> {
+fn well_formed(
+    topic: Topic,
+    fields: &[Field],
+    object: &[(String, Value)],
+) -> Option<BTreeMap<&'static str, Value>> {
     let mut known = BTreeMap::new();
-    for (name, shape, required) in known_fields(topic) {
+    for (name, shape, required) in fields {
         let values: Vec<&Value> =
             object.iter().filter(|(key, _)| key == name).map(|(_, value)| value).collect();
         match values.as_slice() {
@@ -451,24 +292,6 @@ fn well_formed(topic: Topic, object: &[(String, Value)]) -> Option<BTreeMap<&'st
     Some(known)
 }
 
-fn fits(shape: Shape, value: &Value) -> bool {
-    const YEAR_2000_MS: i64 = 946_684_800_000;
-    const YEAR_2100_MS: i64 = 4_102_444_800_000;
-    let within = |range: std::ops::Range<i64>| value.as_i64().is_some_and(|number| range.contains(&number));
-    match shape {
-        Shape::Id => value.as_str().is_some_and(|text| (1..=128).contains(&text.len())),
-        Shape::Account => fits(Shape::Id, value) && value.as_str().is_some_and(|text| !text.starts_with('@')),
-        Shape::Text => value.is_string(),
-        Shape::Rate => value.as_str().and_then(nano).is_some(),
-        Shape::Time => within(YEAR_2000_MS..YEAR_2100_MS),
-        Shape::Since => within(YEAR_2000_MS..YEAR_2100_MS) || within(0..1),
-        Shape::Due => within(0..i64::MAX / 4 + 1),
-        Shape::Revision => value.as_i64().is_some_and(|number| number >= 0),
-        Shape::Flag => value.is_boolean(),
-        Shape::Object => value.is_object(),
-    }
-}
-
 /// The first check that a well-formed record fails by itself.
 fn alone(topic: Topic, known: &BTreeMap<&'static str, Value>, object: &[(String, Value)]) -> Option<Cause> {
     let text = |name: &str| known.get(name).and_then(Value::as_str);
@@ -482,6 +305,11 @@ fn alone(topic: Topic, known: &BTreeMap<&'static str, Value>, object: &[(String,
         return Some("unknown_kind");
     }
     if text("status").is_some_and(|status| !["confirmed", "reversed"].contains(&status)) {
+        return Some("unknown_kind");
+    }
+    if text("rule").is_some_and(|rule| kind_of(rule).is_none())
+        || text("action").is_some_and(|action| !["flag", "hold"].contains(&action))
+    {
         return Some("unknown_kind");
     }
     if object.iter().any(|(name, value)| RESERVED.contains(&name.as_str()) && !value.is_null()) {
@@ -515,7 +343,7 @@ fn alone(topic: Topic, known: &BTreeMap<&'static str, Value>, object: &[(String,
 
 fn fact(line: &Line, mut known: BTreeMap<&'static str, Value>) -> Fact {
     known.remove("received_ms");
-    if line.topic == Topic::Accounts {
+    if is_of_tenant(line.topic) {
         known.remove("provider");
     }
     if line.topic == Topic::Commands {
@@ -547,19 +375,21 @@ fn fact(line: &Line, mut known: BTreeMap<&'static str, Value>) -> Fact {
 fn content(topic: Topic, known: &BTreeMap<&'static str, Value>) -> String {
     let digits = known.get("currency").and_then(Value::as_str).and_then(exponent);
     let mut members = Vec::new();
-    for (name, ..) in fields(topic) {
+    let rule = known.get("rule").and_then(Value::as_str).unwrap_or_default();
+    for (name, _, required) in fields(topic, rule) {
         let Some(value) = known.get(name) else { continue };
-        let default = match *name {
+        let default = match name {
             "tenant" | "provider" | "outcome_id" => value == "-",
             "status" => value == "confirmed",
-            "revision" | "effective_from_ms" => *value == 0,
+            // What must be said has no default.
+            "revision" | "effective_from_ms" => *value == 0 && !required,
             "free_round" => *value == false,
             _ => false,
         };
         if default {
             continue;
         }
-        let written = match (*name, value.as_str().and_then(Decimal::read)) {
+        let written = match (name, value.as_str().and_then(Decimal::read)) {
             ("stake" | "payout" | "amount", Some(number)) => {
                 match digits.and_then(|digits| number.minor(digits)) {
                     Some(minor) => minor.to_string(),

@@ -65,6 +65,15 @@ pub fn day(at_ms: i64, zone: &str) -> String {
     format!("day:{year:04}-{month:02}-{day:02}")
 }
 
+/// The midnight, in UTC, with which the day of a time begins in the zone.
+pub fn day_start_ms(at_ms: i64, zone: &str) -> i64 {
+    let midnight_ms = (at_ms + offset_ms(at_ms, zone)).div_euclid(DAY_MS) * DAY_MS;
+    // Clocks may have changed since: the offset is that of midnight.
+    let starts = [0, 1, 2, 9].map(|hours| (midnight_ms - hours * HOUR_MS, hours * HOUR_MS));
+    let own = starts.into_iter().find(|(start_ms, offset)| offset_ms(*start_ms, zone) == *offset);
+    own.expect("every day has its midnight").0
+}
+
 /// `hour:2026-01-01T05:00:00Z`.
 pub fn hour(at_ms: i64) -> String {
     let (year, month, day) = civil(at_ms.div_euclid(DAY_MS));
