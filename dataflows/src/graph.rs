@@ -161,24 +161,24 @@ pub fn build_beside<'s>(
         ledger::build(matched.ledger.enter(region), &accounts).leave(scope)
     });
     let rules = in_force(matched.rules, clock, settings);
-    let newest = rules.in_force.clone();
     let suspicions = scope.concatenate([sound.suspicions, matched.suspicions]);
     let inputs = anomalies::Inputs { events: ledger.events, wins: ledger.wins, suspicions, rules };
     let others = other.map(|other| judge_beside(matched.plays.clone(), inputs.clone(), &accounts, other));
     let rtp = scope.region_named(Stage::Aggregates.name(), |region| {
-        aggregates::build(matched.plays.enter(region), newest.clone().enter(region), settings).leave(scope)
+        let newest = inputs.rules.in_force.clone().enter(region);
+        aggregates::build(matched.plays.enter(region), newest, settings).leave(scope)
     });
     let found = scope.region_named(Stage::Anomalies.name(), |region| {
-        anomalies::build(inputs.enter(region), &accounts, settings).leave(scope)
+        let newest = inputs.rules.in_force.clone().enter(region);
+        let linked = links::build(matched.links.enter(region), newest, settings);
+        let found = anomalies::build(inputs.enter(region), &accounts, settings);
+        region.concatenate([linked, found]).leave(scope)
     });
-    let linked = scope.region_named(Stage::Anomalies.name(), |region| {
-        links::build(matched.links.enter(region), newest.enter(region), settings).leave(scope)
-    });
-    let (grounds, judged) = hand_out(scope.concatenate([rtp, found, linked]));
+    let (grounds, judged) = hand_out(scope.concatenate([rtp, found]));
     let settled = scope.region_named(Stage::Settle.name(), |region| {
         let seen = region.concatenate([sound.seen.enter(region), matched.seen.enter(region)]);
-        let (grounds, payables) = (grounds.enter(region), matched.payables.enter(region));
-        let decided = sound.decided.enter(region);
+        let (decided, grounds) = (sound.decided.enter(region), grounds.enter(region));
+        let payables = matched.payables.enter(region);
         settle::build(settle::Inputs { decided, seen, grounds, payables }, settings).leave(scope)
     });
     let balances = scope.region_named(Stage::Ledger.name(), |region| {
@@ -193,11 +193,7 @@ pub fn build_beside<'s>(
     });
     let mut told = vec![sound.told, matched.told, balances, judged, settled.told];
     if let (Some(recollected), Some(open)) = (recollected, open) {
-        recollected.laps.connect_loop(open.laps);
-        if let Some(answers) = open.answers {
-            recollected.answers.connect_loop(answers);
-        }
-        told.push(recollected.told);
+        told.push(close_loop(recollected, open));
     }
     (outputs::build(told), others)
 }
@@ -244,6 +240,15 @@ fn hand_out<'s>(
 struct Open<'s> {
     laps: Handle<'s, Tick, Vec<Batch>>,
     answers: Option<Handle<'s, Tick, Vec<Batch>>>,
+}
+
+/// Connects the ends of the loop to its beginnings.
+fn close_loop<'s>(recollected: recollect::Outputs<'s>, open: Open<'s>) -> StreamVec<'s, Tick, Reading> {
+    recollected.laps.connect_loop(open.laps);
+    if let Some(answers) = open.answers {
+        recollected.answers.connect_loop(answers);
+    }
+    recollected.told
 }
 
 /// What comes around.

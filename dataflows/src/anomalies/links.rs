@@ -67,7 +67,7 @@ pub fn build<'s>(
     // All of a component, not only those that are listed: each was linked by something.
     let linked_holds = rules
         .judge(accounts, AnomalyKind::LinkedAccounts, "judge linked accounts")
-        .flat_map(|(player, ruling)| ruling.holds.then(|| Line::Ground(HoldTarget::Account(player.key))));
+        .flat_map(|(player, ruling)| ruling.holds.then_some(Line::Ground(HoldTarget::Account(player.key))));
     let asked = rules.judge(asked, AnomalyKind::OppositeBetting, "judge those who share rounds");
     let lines = linked.concat(linked_holds).concat(rounds::opposite_betting(shares, asked, settings));
     let teller = Teller::new(settings.wanted);

@@ -8,6 +8,7 @@ use gyre_dataflows::Tick;
 use gyre_dataflows::ops::sum_by_key::{Sum, Teller, sum_by_key};
 use serde::{Deserialize, Serialize};
 use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::generic::operator::empty;
 use timely::dataflow::operators::vec::Map;
 
 use super::engine::{self, Changes, Cut, Gathered, consolidated, evaluated, same};

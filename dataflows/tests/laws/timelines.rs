@@ -13,6 +13,7 @@ use gyre_dataflows::ops::timeline_by_key::{
 };
 use gyre_domain::money::Quantity;
 use serde::{Deserialize, Serialize};
+use timely::dataflow::operators::generic::operator::empty;
 use timely::dataflow::operators::vec::Map;
 
 use super::engine::{self, Changes, Cut, Gathered, consolidated, evaluated, same};

@@ -160,6 +160,9 @@ pub fn asking<'s>(
         .map(|(player, name)| (player, Rider::Asking(player, name)))
 }
 
+/// A player's part in a round, whose it is, and by what it is judged.
+type Part = (Named, Share, Arc<Ruling>);
+
 /// A round that a group covered, and the rule by which it did.
 type Held = (u128, u64, [u64; 3], [i128; 2], Vec<Named>, Arc<Ruling>);
 
@@ -192,7 +195,7 @@ pub fn opposite_betting<'s>(
         .map(|(_, line)| line)
 }
 
-fn judge(round: u128, currency: Currency, shares: &[(&(Named, Share, Arc<Ruling>), isize)]) -> Option<Held> {
+fn judge(round: u128, currency: Currency, shares: &[(&Part, isize)]) -> Option<Held> {
     let mut cover = Cover::default();
     shares.iter().for_each(|((_, share, _), _)| cover.add(&share.cover()));
     let at_ms = shares.iter().map(|((_, share, _), _)| share.at_ms).min()?;

@@ -70,12 +70,14 @@ impl<'s> Rules<'s, '_> {
     }
 }
 
+/// What a tenant's is judged by, and what stands of it, with how often.
+type Standing<D> = (Arc<Ruling>, BTreeMap<D, isize>);
+
 /// See [`Rules::judge`].
 struct Ruled<D> {
     kind: AnomalyKind,
     rules: Rulebook,
-    /// What stands of each tenant, with how often, and what it is judged by.
-    tenants: BTreeMap<Box<str>, (Arc<Ruling>, BTreeMap<D, isize>)>,
+    tenants: BTreeMap<Box<str>, Standing<D>>,
 }
 
 impl<D: OfTenant> Ruled<D> {
