@@ -246,15 +246,17 @@ impl FaultTeller {
         }
     }
 
-    /// Tells that a key with these faults was forgotten; `named` tells whose they are.
+    /// Tells that a key with these faults was forgotten `after` a tick, whenever that was found; `named` tells whose they
+    /// are.
     pub fn forget(
         &self,
         home: Home,
         faults: &[Fault],
-        tick: Tick,
+        after: Tick,
         named: impl Fn(u128) -> Option<Named>,
         out: &mut Vec<FaultBatch>,
     ) {
+        let tick = after.saturating_add(1);
         if !self.is_on() {
             return;
         }
@@ -271,7 +273,11 @@ impl FaultTeller {
             self.enters_until.set(self.enters_until.get().max(until));
         }
         let worker = owner(change.id, self.workers) as u32;
-        match out.iter_mut().find(|batch| batch.worker == worker) {
+        // What was forgotten is told late; a batch is in order of tick.
+        let takes = |batch: &&mut FaultBatch| {
+            batch.worker == worker && batch.changes.last().is_none_or(|last| last.tick <= change.tick)
+        };
+        match out.iter_mut().find(takes) {
             Some(batch) => batch.changes.push(change),
             None => out.push(FaultBatch { worker, changes: vec![change] }),
         }

@@ -326,12 +326,13 @@ impl Fold for Rejects {
         }
     }
 
-    fn forget(&mut self, key: u128, copies: &mut Copies, now: Tick, out: &mut Outbox) {
+    fn forget(&mut self, key: u128, copies: &mut Copies, _now: Tick, out: &mut Outbox) {
         if self.settings.rest_at_end {
             self.rest_row(copies, &mut out.told);
         }
         let fault = self.fault(self.say(copies).row.as_deref());
-        self.faults.forget(home(key, copies), &fault, now, |_| copies.named(), &mut out.faults);
+        let after = self.forget_after(copies);
+        self.faults.forget(home(key, copies), &fault, after, |_| copies.named(), &mut out.faults);
     }
 
     fn reach(

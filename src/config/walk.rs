@@ -135,14 +135,11 @@ impl Walk {
                     *field(&mut self.config) = text;
                 }
             }
-            Kind::Flag { field } => match value.get_ref() {
-                DeValue::Boolean(flag) => *field(&mut self.config) = *flag,
-                other => {
-                    let usual = matches!(other, DeValue::String(text) if text.eq_ignore_ascii_case("true"))
-                        || matches!(other, DeValue::Integer(number) if number.as_str() == "1");
-                    self.fault(span, wrong(Key::NotFlag, setting, other), assign(setting.name, usual));
+            Kind::Flag { field } => {
+                if let Some(flag) = self.flag(setting, value) {
+                    *field(&mut self.config) = flag;
                 }
-            },
+            }
         }
     }
 
@@ -161,6 +158,18 @@ impl Walk {
             None => Key::UnknownZoneHelp.into(),
         };
         self.fault(value.span(), Phrase::new(Key::UnknownZone).with("found", zone), fix);
+        None
+    }
+
+    /// Yes or no.
+    fn flag(&mut self, setting: &Setting, value: &Spanned<DeValue<'_>>) -> Option<bool> {
+        let other = match value.get_ref() {
+            DeValue::Boolean(flag) => return Some(*flag),
+            other => other,
+        };
+        let usual = matches!(other, DeValue::String(text) if text.eq_ignore_ascii_case("true"))
+            || matches!(other, DeValue::Integer(number) if number.as_str() == "1");
+        self.fault(value.span(), wrong(Key::NotFlag, setting, other), assign(setting.name, usual));
         None
     }
 

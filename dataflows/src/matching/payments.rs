@@ -247,9 +247,10 @@ impl Fold for Payments {
         latest_ms.map_or(Tick::MAX, |latest_ms| self.settings.forget_after(latest_ms, false))
     }
 
-    fn forget(&mut self, key: u128, filed: &mut Vec<Filed>, now: Tick, out: &mut Outbox) {
+    fn forget(&mut self, key: u128, filed: &mut Vec<Filed>, _now: Tick, out: &mut Outbox) {
         let faults = self.tell(filed, self.settings.wanted).0.faults;
-        self.faults.forget(home(key), &faults, now, |id| self.named(filed, id), &mut out.faults);
+        let after = self.forget_after(filed);
+        self.faults.forget(home(key), &faults, after, |id| self.named(filed, id), &mut out.faults);
         if self.settings.rest_at_end {
             let (told, _) = self.tell(filed, self.settings.wanted_at_rest());
             out.told.rest.loose.extend(&told.rows);

@@ -353,7 +353,8 @@ impl Fold for Wagers {
         }
         if self.faults.is_on() && (slot.has(MANY) || !slot.has(SETTLED)) {
             let faults = self.tell(slot, now).faults;
-            self.faults.forget(home(key), &faults, now, |id| self.named(slot, id), &mut out.faults);
+            let after = self.forget_after(slot);
+            self.faults.forget(home(key), &faults, after, |id| self.named(slot, id), &mut out.faults);
         }
         if slot.has(MANY) {
             self.lists[slot.account as usize] = Vec::new();

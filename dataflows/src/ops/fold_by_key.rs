@@ -348,10 +348,12 @@ impl<F: Fold> Keyed<F> {
         }
         sides.drain(..taken);
         self.side = sides;
-        // The horizon lies far behind the last tick worked: nothing admitted from now on can touch these keys.
-        // After the last record of a replay time runs on, and nothing expires.
+        // The horizon lies far behind the last tick worked: nothing admitted from now on can touch these keys, and what
+        // may still enter again is due later. After the last record of a replay time runs on, and nothing expires.
         if through.records != Tick::MAX {
-            let now = blocked.unwrap_or(through.records).saturating_sub(1);
+            let enters = Some(through.again).filter(|&again| self.fold.enters_until() >= again);
+            let open = blocked.unwrap_or(through.records).min(enters.unwrap_or(Tick::MAX));
+            let now = open.saturating_sub(1);
             told |= self.forget_through(if self.pace.rest_at_end { now.min(self.last_record) } else { now });
         }
         self.unsent = told && self.pace.gathers && blocked.is_some();
