@@ -48,6 +48,7 @@ pub fn run(args: &ReplayArgs, config: &Config, session: &Session) -> Result<Summ
     let rules = &config.rules;
     let wanted = Wanted { changes: args.changes, postings: config.postings };
     let mut settings = settings(rules, workers, wanted, random_key()?)?;
+    settings.rules_come = inputs.iter().any(|input| input.topic == Topic::Rules);
     let others = args.what_if.as_deref().map(|path| what_if::rules(path, config)).transpose()?;
     let other = others.map(|others| other_settings(&others, &settings)).transpose()?;
     let decoder = Decoder { currencies: Arc::new(currencies(rules)?), keys: settings.keys, workers };
@@ -112,7 +113,8 @@ fn settings(rules: &Rules, workers: usize, wanted: Wanted, keys: JobKey) -> Resu
 /// What the stages would go by under other rules: nobody reads changes of that.
 fn other_settings(others: &Rules, settings: &Settings) -> Result<Settings> {
     let wanted = Wanted { changes: false, ..settings.wanted };
-    self::settings(others, settings.workers, wanted, settings.keys)
+    let others = self::settings(others, settings.workers, wanted, settings.keys)?;
+    Ok(Settings { rules_come: settings.rules_come, ..others })
 }
 
 /// What all workers share.
@@ -187,12 +189,19 @@ fn run_worker(worker: &mut Worker, job: &Arc<Job>) {
             Next::End => break,
         }
     }
+    // Rules that are still to come are so after the last tick of the data: it must have passed before the input closes.
+    step_while(worker, job, || probe.less_than(&fed));
     drop(input);
-    while !probe.done() && !job.reader.has_failed() {
-        worker.step_or_park(Some(PARK));
-    }
+    step_while(worker, job, || !probe.done());
     if job.reader.has_failed() {
         worker.drop_dataflow(dataflow);
+    }
+}
+
+/// Lets the worker go on as long as something is waited for.
+fn step_while(worker: &mut Worker, job: &Job, is_waited_for: impl Fn() -> bool) {
+    while is_waited_for() && !job.reader.has_failed() {
+        worker.step_or_park(Some(PARK));
     }
 }
 

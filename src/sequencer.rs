@@ -4,7 +4,7 @@
 //! wagers.jsonl ───▶ blocks ─▶ decode ─▶ admit ─┐            ┌▶ worker 0
 //! outcomes.jsonl ─▶ blocks ─▶ decode ─▶ admit ─┼─▶ by clock ┼▶ worker 1
 //! payments.jsonl ─▶ blocks ─▶ decode ─▶ admit ─┘            └▶ …
-//! games, accounts: wholly before the first tick
+//! games, accounts, rules: wholly before the first tick
 //! ```
 //! A file's clock is the running maximum of its receipts; a line that lies more than `gap_ms_max` beyond the lower
 //! median of its block is `clock_skew` and moves nothing. Files are merged by clock, ties in topic order. Blocks are
@@ -130,10 +130,6 @@ impl FileState {
     }
 }
 
-fn is_reference(topic: Topic) -> bool {
-    matches!(topic, Topic::Games | Topic::Accounts)
-}
-
 impl Sequencer {
     /// Opens the files.
     ///
@@ -193,7 +189,7 @@ impl Sequencer {
         let ahead = |file: &usize| {
             let waiting = &state.files[*file];
             (
-                !is_reference(self.files[*file].topic),
+                !self.files[*file].topic.is_reference(),
                 waiting.underway + waiting.decoded.len() + waiting.admitted.len(),
             )
         };
@@ -245,7 +241,7 @@ impl Sequencer {
             let Some((_, mut parts)) = waiting.decoded.remove(at) else { return };
             waiting.next += 1;
             let topic = self.files[file].topic;
-            let first = if is_reference(topic) {
+            let first = if topic.is_reference() {
                 0
             } else {
                 admit(&mut parts, &mut waiting.clock, &self.decoder, &self.rules)
@@ -258,7 +254,7 @@ impl Sequencer {
                 counted.blank += part.blank;
                 counted.unknown.merge(&part.unknown);
             }
-            if let Some(last) = last.filter(|_| !is_reference(topic)) {
+            if let Some(last) = last.filter(|_| !topic.is_reference()) {
                 let (first, until) = counted.ticks.unwrap_or((first, last));
                 let block_first = state.files[file].admitted.back().map_or(first, |(tick, _)| *tick);
                 counted.ticks = Some((first.min(block_first), until.max(last)));
@@ -269,7 +265,7 @@ impl Sequencer {
     /// Moves admitted blocks into steps, in order of their clocks.
     fn gather(&self, state: &mut State) {
         loop {
-            let references = (0..self.files.len()).filter(|&file| is_reference(self.files[file].topic));
+            let references = (0..self.files.len()).filter(|&file| self.files[file].topic.is_reference());
             let mut open_references = references.filter(|&file| !state.files[file].is_done());
             if let Some(file) = open_references.next() {
                 let Some((_, parts)) = state.files[file].admitted.pop_front() else { return };

@@ -297,7 +297,7 @@ Exit codes:
   130 중단됨; 101 gyre 자체의 결함";
     AfterReplay: "Input, in DIR, each plain, .gz or .zst, one JSON object a line:
   wagers.jsonl outcomes.jsonl payments.jsonl      at least one of them
-  games.jsonl accounts.jsonl                      reference rows, read first, if they are there
+  games.jsonl accounts.jsonl rules.jsonl          reference rows, read first, if they are there
 
 Output, all at once at the very end, or not at all (an earlier run's files are replaced):
   balances.jsonl       what every account holds, by currency and wallet
@@ -312,7 +312,7 @@ Output, all at once at the very end, or not at all (an earlier run's files are r
 Rows are sorted by key as UTF-8 bytes. The same set of records gives the same bytes, whatever their order or --workers.",
         "입력 (DIR 안에 각각 일반 파일, .gz 또는 .zst; 한 줄에 JSON 객체 하나):
   wagers.jsonl outcomes.jsonl payments.jsonl      이 중 하나 이상
-  games.jsonl accounts.jsonl                      있으면 먼저 읽는 기준 정보
+  games.jsonl accounts.jsonl rules.jsonl          있으면 먼저 읽는 기준 정보
 
 출력 (마지막에 한꺼번에 기록되거나 전혀 기록되지 않음; 이전 실행의 파일은 교체):
   balances.jsonl       계정·통화·지갑별 잔액

@@ -19,6 +19,8 @@ mod hostile;
 mod laws;
 #[path = "replay/lines.rs"]
 mod lines;
+#[path = "replay/rules.rs"]
+mod rules;
 #[path = "replay/what_if.rs"]
 mod what_if;
 #[path = "replay/whole.rs"]

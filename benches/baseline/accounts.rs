@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use gyre_dataflows::rows::{AnomalyKind, Object};
+use gyre_dataflows::rows::{Anomaly, AnomalyKind, Object};
 use gyre_domain::currency::Currency;
 use gyre_domain::integrity::Spike;
 use gyre_domain::integrity::payments::{Payments, Suspicions, Terms};
@@ -152,7 +152,7 @@ impl Found {
         let subject = format!("{name}/{}", currency.code());
         let mut note = |kind: AnomalyKind, at_ms: u64, evidence: &dyn Fn(Object<'_>) -> Object<'_>| {
             anomaly(anomalies, kind, tenant, &subject, |out| {
-                kind.push(out, tenant, &subject, Some(at_ms), evidence)
+                Anomaly { kind, tenant, subject: &subject, at_ms: Some(at_ms) }.begin(out, evidence);
             });
         };
         if let Some(since_ms) = self.since_ms {

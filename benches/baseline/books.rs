@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
-use gyre_dataflows::rows::{AnomalyKind, Object};
+use gyre_dataflows::rows::{Anomaly, AnomalyKind, Object};
 use gyre_domain::currency::Currency;
 use gyre_domain::lifecycle::State;
 use gyre_domain::rtp::Plays;
@@ -425,7 +425,7 @@ impl Books {
                 let subject = format!("{provider}/{name}/{}", currency.code());
                 let kind = AnomalyKind::RtpOutOfBand;
                 anomaly(&mut intake.anomalies, kind, tenant, &subject, |out| {
-                    kind.push(out, tenant, &subject, None, |evidence| {
+                    Anomaly { kind, tenant, subject: &subject, at_ms: None }.begin(out, |evidence| {
                         let evidence = evidence.integer("wagers", plays.wagers);
                         let evidence = evidence.money("stake", plays.stake, currency);
                         rates(evidence.money("payout", plays.payout, currency), plays)

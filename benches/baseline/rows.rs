@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use gyre_dataflows::rows::AnomalyKind;
 use gyre_dataflows::rows::records::{Aside, Places, push_reject};
+use gyre_dataflows::rows::{AnomalyKind, end_anomaly};
 use gyre_domain::cause::Cause;
 use gyre_domain::records::{Record, Topic, digest, hex};
 
@@ -118,7 +118,7 @@ pub fn reject_record(rows: &mut Rows, record: &Record<'_>, cause: Cause, line: u
     reject(rows, &aside);
 }
 
-/// Adds an anomaly that `write` writes.
+/// Adds an anomaly: `write` writes all of it but what it was judged by.
 pub fn anomaly(
     rows: &mut Rows,
     kind: AnomalyKind,
@@ -126,7 +126,10 @@ pub fn anomaly(
     subject: &str,
     write: impl FnOnce(&mut Vec<u8>),
 ) {
-    rows.push(kind as u8, &[Some(kind.name()), Some(tenant), Some(subject)], write);
+    rows.push(kind as u8, &[Some(kind.name()), Some(tenant), Some(subject)], |out| {
+        write(out);
+        end_anomaly(out, &format!("{}/1", kind.name()));
+    });
 }
 
 /// Topics in the order in which they are read: what is referred to comes first.

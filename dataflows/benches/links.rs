@@ -85,7 +85,7 @@ fn settings(workers: usize) -> Settings {
     let rules = Rules { recollect: false, ..Rules::default() };
     let wanted = Wanted { changes: true, postings: false };
     let settings = Settings::of_replay(&rules, workers, wanted, JobKey::new(&[7; 16]));
-    Settings { rest_at_end: false, ..settings.expect("the default zone is there") }
+    Settings { rest_at_end: false, rules_come: false, ..settings.expect("the default zone is there") }
 }
 
 /// What a run took: the load, each tick's time, rows told.
@@ -102,9 +102,9 @@ fn run(name: &str, links: u64, workers: usize) -> Took {
         let (mut input, probe) = worker.dataflow::<Tick, _, _>(|scope| {
             let (input, ties) = scope.new_input();
             let (bets, players) = (empty(scope), empty(scope));
-            let told = links::build(LinkStreams { ties, bets, players }, &settings);
-            let told = told.inspect(move |reading| {
-                rows.lock().expect("no worker fails").2 += reading.changes.iter().count();
+            let told = links::build(LinkStreams { ties, bets, players }, empty(scope), &settings);
+            let told = told.inspect(move |found| {
+                rows.lock().expect("no worker fails").2 += found.told.changes.iter().count();
             });
             (input, told.probe().0)
         });

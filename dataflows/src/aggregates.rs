@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! plays by quarter of an hour ──exchange by game──▶ spread over windows ──▶ sum plays by game and window ──▶ rtp
-//!                                                                                   └──▶ rtp_out_of_band, slow_drift
+//! rules ─────────────────────────────────────────────────────────────▲              └──▶ rtp_out_of_band, slow_drift
 //! ```
 //! At every tick a row stands for each game, currency and window in which a wager is settled. Windows go by the time at
 //! which wagers were placed: all, the hour (UTC), the day in the gaming day's zone. A window leaves the state behind
@@ -17,6 +17,7 @@ use gyre_domain::time::{GamingDays, hour_text};
 use hashbrown::HashMap;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::operators::core::Filter;
 use timely::dataflow::operators::generic::operator::Operator;
 
 use crate::Tick;
@@ -24,8 +25,9 @@ use crate::graph::Settings;
 use crate::keys::Keyed;
 use crate::names::Names;
 use crate::ops::sum_by_key::{Sum, Teller, sum_by_key};
-use crate::rows::{AnomalyKind, Object, Output};
-use crate::seams::{PlaysBatch, Reading};
+use crate::rows::{Anomaly, AnomalyKind, Object, Output};
+use crate::rulebook::{RuleChange, RuleRow, Rulebook, Ruling};
+use crate::seams::{Found, HoldTarget, PlaysBatch, Reading};
 
 mod drift;
 
@@ -58,8 +60,9 @@ impl Sum for Plays {
 /// Builds the stage.
 pub fn build<'s>(
     batches: StreamVec<'s, Tick, PlaysBatch>,
+    rules: StreamVec<'s, Tick, RuleChange>,
     settings: &Settings,
-) -> StreamVec<'s, Tick, Reading> {
+) -> StreamVec<'s, Tick, Found> {
     let names = Rc::new(RefCell::new(Names::default()));
     let directory = Rc::clone(&names);
     let days = settings.gaming_days.clone();
@@ -83,15 +86,18 @@ pub fn build<'s>(
             });
         }
     });
+    let of_games = |kind| matches!(kind, AnomalyKind::RtpOutOfBand | AnomalyKind::SlowDrift);
+    let rules = rules.filter(move |(row, ..)| of_games(row.kind));
     let drifts = drift::Drifts::new(&names, settings);
-    let written = HashMap::default();
-    let teller = Rtp { names, settings: settings.clone(), drifts, swept_ms: 0, written };
-    sum_by_key(addends, Pipeline, "sum plays by game and window", settings.rest_at_end, teller)
+    let (written, book) = (HashMap::default(), Rulebook::new(&settings.bounds));
+    let teller = Rtp { names, settings: settings.clone(), rules: book, drifts, swept_ms: 0, written };
+    sum_by_key(addends, rules, Pipeline, "sum plays by game and window", settings.rest_at_end, teller)
 }
 
 struct Rtp {
     names: Rc<RefCell<Names>>,
     settings: Settings,
+    rules: Rulebook,
     drifts: drift::Drifts,
     /// When windows were last looked over for leaving.
     swept_ms: u64,
@@ -146,15 +152,38 @@ impl Rtp {
             .close();
     }
 
-    fn is_out_of_band(&self, (_, _, window): &Key, plays: &Plays) -> bool {
-        *window == Window::All && plays.is_in_band(self.settings.rtp_band_z) == Some(false)
+    fn ruling(&self, game: u32) -> &Ruling {
+        let names = self.names.borrow();
+        let tenant = if self.rules.is_empty() { "" } else { names.game(game).0 };
+        self.rules.ruling(self.rules.of(tenant, AnomalyKind::RtpOutOfBand).newest())
     }
 
-    fn push_anomaly(&self, out: &mut Vec<u8>, (game, currency, _): &Key, plays: &Plays) {
+    fn is_out_of_band(&self, (game, _, window): &Key, plays: &Plays) -> bool {
+        *window == Window::All && plays.is_in_band(self.ruling(*game).bounds[0] as u32) == Some(false)
+    }
+
+    /// Tells that a game is out of band (`diff` 1) or no more (−1), if it is by its rule.
+    fn tell_anomaly(&self, key: &Key, plays: &Plays, tick: Tick, diff: isize, out: &mut Found) {
+        if !self.is_out_of_band(key, plays) {
+            return;
+        }
+        out.told.counts.anomalies[AnomalyKind::RtpOutOfBand as usize] += diff as i64;
+        if self.settings.wanted.changes {
+            let changes = &mut out.told.changes;
+            changes.push(Output::Anomalies, tick, diff as i64, |text| self.push_anomaly(text, key, plays));
+        }
         let names = self.names.borrow();
-        let (tenant, provider, game) = names.game(*game);
+        let (tenant, provider, game) = names.game(key.0);
+        let target = HoldTarget::game(&self.settings.keys, tenant, provider, game);
+        out.ground(self.ruling(key.0), target, tick, diff);
+    }
+
+    fn push_anomaly(&self, out: &mut Vec<u8>, (number, currency, _): &Key, plays: &Plays) {
+        let names = self.names.borrow();
+        let (tenant, provider, game) = names.game(*number);
         let subject = format!("{provider}/{game}/{}", currency.code());
-        AnomalyKind::RtpOutOfBand.push(out, tenant, &subject, None, |evidence| {
+        let anomaly = Anomaly { kind: AnomalyKind::RtpOutOfBand, tenant, subject: &subject, at_ms: None };
+        anomaly.push(out, &self.ruling(*number).version, |evidence| {
             evidence
                 .integer("wagers", plays.wagers)
                 .money("stake", plays.stake, *currency)
@@ -188,11 +217,6 @@ impl Rtp {
             self.push_figures(&mut written.text, key, after);
             out.changes.push(Output::Rtp, tick, 1, |text| text.extend_from_slice(&written.text));
         }
-        for (plays, diff) in [(before, -1), (after, 1)] {
-            if let Some(plays) = plays.filter(|plays| self.is_out_of_band(key, plays)) {
-                out.changes.push(Output::Anomalies, tick, diff, |text| self.push_anomaly(text, key, plays));
-            }
-        }
         if self.written.len() >= WRITTEN {
             self.written.clear();
         }
@@ -208,7 +232,31 @@ fn has_row(plays: &Plays) -> bool {
 impl Teller for Rtp {
     type Key = Key;
     type Sum = Plays;
-    type Out = Reading;
+    type Side = RuleRow;
+    type Out = Found;
+
+    /// What stands of the tenant's games is told by the old rules no more, and by the new ones.
+    fn heed<'a>(
+        &mut self,
+        tick: Tick,
+        rules: &[(RuleRow, Tick, isize)],
+        sums: impl Iterator<Item = (&'a Key, &'a Plays)>,
+        out: &mut Found,
+    ) {
+        let names = Rc::clone(&self.names);
+        let is_touched = |key: &Key| {
+            let names = names.borrow();
+            let tenant = names.game(key.0).0;
+            key.2 == Window::All && rules.iter().any(|(row, ..)| *row.tenant == *tenant)
+        };
+        let touched: Vec<_> = sums.filter(|(key, _)| is_touched(key)).collect();
+        touched.iter().for_each(|(key, plays)| self.tell_anomaly(key, plays, tick, -1, out));
+        for (row, _, diff) in rules {
+            self.rules.take(row, *diff);
+        }
+        touched.iter().for_each(|(key, plays)| self.tell_anomaly(key, plays, tick, 1, out));
+        self.drifts.heed(tick, rules, out);
+    }
 
     fn tell(
         &mut self,
@@ -216,13 +264,13 @@ impl Teller for Rtp {
         before: Option<&Plays>,
         after: Option<&Plays>,
         tick: Tick,
-        out: &mut Reading,
+        out: &mut Found,
     ) {
-        let out_of_band = |plays: Option<&Plays>| plays.is_some_and(|plays| self.is_out_of_band(key, plays));
-        let kind = AnomalyKind::RtpOutOfBand as usize;
-        out.counts.anomalies[kind] += i64::from(out_of_band(after)) - i64::from(out_of_band(before));
+        for (plays, diff) in [(before, -1), (after, 1)] {
+            plays.iter().for_each(|plays| self.tell_anomaly(key, plays, tick, diff, out));
+        }
         if self.settings.wanted.changes {
-            self.push_changes(key, before, after, tick, out);
+            self.push_changes(key, before, after, tick, &mut out.told);
             if let Window::Hour(hour) = key.2 {
                 let score = after.and_then(Plays::z_ten_thousandths);
                 self.drifts.change((key.0, key.1), hour, score, tick, out);
@@ -248,7 +296,7 @@ impl Teller for Rtp {
         is_due
     }
 
-    fn rest(&mut self, mut sums: Vec<(Key, Plays)>, at_end: bool, out: &mut Reading) {
+    fn rest(&mut self, mut sums: Vec<(Key, Plays)>, at_end: bool, out: &mut Found) {
         sums.retain(|(_, plays)| has_row(plays));
         let names = self.names.borrow();
         sums.sort_by_cached_key(|((game, currency, window), _)| {
@@ -258,10 +306,12 @@ impl Teller for Rtp {
         });
         drop(names);
         for (key, plays) in &sums {
-            let rest = if at_end { &mut out.rest.sorted } else { &mut out.rest.loose };
+            let rest = &mut out.told.rest;
+            let rest = if at_end { &mut rest.sorted } else { &mut rest.loose };
             rest.push(Output::Rtp, 0, 1, |text| self.push_row(text, key, plays));
             if self.is_out_of_band(key, plays) {
-                out.rest.loose.push(Output::Anomalies, 0, 1, |text| self.push_anomaly(text, key, plays));
+                let loose = &mut out.told.rest.loose;
+                loose.push(Output::Anomalies, 0, 1, |text| self.push_anomaly(text, key, plays));
             }
             if let Window::Hour(hour) = key.2 {
                 self.drifts.rest((key.0, key.1), hour, plays.z_ten_thousandths(), at_end);
@@ -272,7 +322,7 @@ impl Teller for Rtp {
         }
     }
 
-    fn is_full(out: &Reading) -> bool {
-        out.bytes() > 1 << 18
+    fn is_full(out: &Found) -> bool {
+        out.told.bytes() > 1 << 18
     }
 }

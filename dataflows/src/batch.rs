@@ -35,6 +35,8 @@ pub enum Kind {
     Game,
     /// An accounts row.
     Account,
+    /// A rules row.
+    Rule,
     /// A failed record enters again: `account` is its fault.
     Lap,
     /// What somebody decided.
@@ -121,6 +123,11 @@ impl Head {
                 let from = account.effective_from_ms.to_string();
                 head.key = keys.of(&["accounts", tenant, &account.account, &from]);
                 head.kind = Kind::Account;
+            }
+            Record::Rule(rule) => {
+                let from = rule.effective_from_ms.to_string();
+                head.key = keys.of(&["rules", tenant, &rule.rule, &from]);
+                head.kind = Kind::Rule;
             }
             Record::Command(command) => {
                 head.key = keys.of(&[tenant, provider, &command.command_id]);
@@ -305,6 +312,12 @@ impl Batch {
     /// How many records it holds, sound or not.
     pub fn records(&self) -> usize {
         self.heads.len() + self.unsound.len()
+    }
+
+    /// The tick at which the last of its records was admitted.
+    pub fn last_admitted(&self) -> Option<Tick> {
+        let sound = self.heads.last().map(|head| head.admitted);
+        sound.max(self.unsound.last().map(|unsound| unsound.admitted))
     }
 
     /// Whether it holds nothing.

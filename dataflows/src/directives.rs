@@ -128,14 +128,8 @@ impl Order {
     }
 }
 
-/// What is decided somewhere, once for all workers.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-pub enum Decided {
-    /// A command stands.
-    Order(Box<Order>),
-    /// A rule holds payouts.
-    Ground(HoldTarget),
-}
+/// What somebody decided: a command in force, as all workers have it.
+pub type Decided = Box<Order>;
 
 /// What is seen of a target where its records are.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -170,23 +164,11 @@ pub enum Becomes<'o> {
     Another(&'o Order, Box<Record<'o>>),
 }
 
-#[derive(Default)]
-struct Hold {
-    orders: Vec<Order>,
-    grounds: isize,
-}
-
-impl Hold {
-    fn stands(&self) -> bool {
-        self.grounds > 0 || self.orders.last().is_some_and(|order| order.kind == CommandKind::Hold)
-    }
-}
-
 /// See the module.
 #[derive(Default)]
 pub struct Directives {
     records: HashMap<Digest, Vec<Order>, Keyed>,
-    holds: HashMap<HoldTarget, Hold, Keyed>,
+    holds: HashMap<HoldTarget, Vec<Order>, Keyed>,
     seen: HashSet<Target, Keyed>,
     /// Targets seen for the first time, each with the tick at which it came; whoever tells takes them.
     pub new: Vec<(Target, Tick)>,
@@ -219,29 +201,22 @@ impl Directives {
     }
 
     /// Takes in what was decided, or takes it out.
-    pub fn take(&mut self, decided: &Decided, diff: isize) {
-        match decided {
-            Decided::Order(order) => match order.target {
-                Target::Record(digest) => {
-                    let orders = self.records.entry(digest).or_default();
-                    take_order(orders, order, diff);
-                    if orders.is_empty() {
-                        self.records.remove(&digest);
-                    }
+    pub fn take(&mut self, order: &Decided, diff: isize) {
+        match order.target {
+            Target::Record(digest) => {
+                let orders = self.records.entry(digest).or_default();
+                take_order(orders, order, diff);
+                if orders.is_empty() {
+                    self.records.remove(&digest);
                 }
-                Target::Payouts(target) => {
-                    self.change_hold(target, |hold| take_order(&mut hold.orders, order, diff))
+            }
+            Target::Payouts(target) => {
+                let orders = self.holds.entry(target).or_default();
+                take_order(orders, order, diff);
+                if orders.is_empty() {
+                    self.holds.remove(&target);
                 }
-            },
-            Decided::Ground(target) => self.change_hold(*target, |hold| hold.grounds += diff),
-        }
-    }
-
-    fn change_hold(&mut self, target: HoldTarget, change: impl FnOnce(&mut Hold)) {
-        let hold = self.holds.entry(target).or_default();
-        change(hold);
-        if hold.orders.is_empty() && hold.grounds == 0 {
-            self.holds.remove(&target);
+            }
         }
     }
 
@@ -295,18 +270,16 @@ impl Directives {
     pub fn holding(&self, targets: [HoldTarget; 3]) -> (bool, SmallVec<[Target; 3]>) {
         let (mut is_held, mut asked) = (false, SmallVec::new());
         for target in targets {
-            let Some(hold) = self.holds.get(&target) else { continue };
-            is_held |= hold.stands();
-            if !hold.orders.is_empty() {
-                asked.push(Target::Payouts(target));
-            }
+            let Some(orders) = self.holds.get(&target) else { continue };
+            is_held |= orders.last().is_some_and(|order| order.kind == CommandKind::Hold);
+            asked.push(Target::Payouts(target));
         }
         (is_held, asked)
     }
 
     /// The target, if commands ask about it.
     pub fn asks_about(&self, target: HoldTarget) -> Option<Target> {
-        self.holds.get(&target).filter(|hold| !hold.orders.is_empty()).map(|_| Target::Payouts(target))
+        self.holds.contains_key(&target).then_some(Target::Payouts(target))
     }
 
     /// Whether anything is decided about a target's payouts.

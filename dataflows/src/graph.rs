@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gyre_domain::cover::Covering;
-use gyre_domain::rules::{Rules, Thresholds};
+use gyre_domain::anomaly::AnomalyKind;
+use gyre_domain::rules::Rules;
 use gyre_domain::time::GamingDays;
 use timely::dataflow::operators::core::Concatenate;
 use timely::dataflow::operators::core::feedback::Handle;
@@ -13,17 +13,20 @@ use timely::dataflow::operators::generic::operator::empty;
 use timely::dataflow::operators::{ConnectLoop, Enter, Feedback, Leave};
 use timely::dataflow::{Scope, StreamVec};
 
-use crate::anomalies::links::{self, Thresholds as Linking};
+use crate::anomalies::links;
 use crate::batch::Batch;
 use crate::decode::provider::Provider;
 use crate::faults::FaultTeller;
 use crate::keys::JobKey;
 use crate::names::Names;
+use crate::ops::coming::{Clock, bring_into_force, clock};
+use crate::ops::fan_out::fan_out;
 use crate::ops::fold_by_key::Pace;
 use crate::recollect::Laps;
 use crate::rows::Wanted;
 use crate::rows::records::Places;
-use crate::seams::{PlaysBatch, Reading};
+use crate::rulebook::{Config, RuleChange};
+use crate::seams::{Found, Ground, PlaysBatch, Reading};
 use crate::{Stage, Tick, aggregates, anomalies, ledger, matching, outputs, recollect, settle, validate};
 
 /// What the stages go by.
@@ -53,33 +56,22 @@ pub struct Settings {
     pub gaming_days: GamingDays,
     /// |z| beyond which a game is out of band, in thousandths.
     pub rtp_band_z: u32,
-    /// The window of `velocity`.
-    pub velocity_window_ms: u64,
-    /// The most wagers in it.
-    pub velocity_wagers_max: u32,
-    /// The score above which a stake is a spike, in thousandths.
-    pub spike_score_max: u32,
-    /// How many wagers before it a stake is measured from.
-    pub spike_wagers_min: usize,
-    /// From where on other figures are anomalies.
-    pub thresholds: Thresholds,
+    /// From where on something is an anomaly, where no rules row says so.
+    pub bounds: Config,
+    /// Rules rows can come: what needs to be kept for them is kept.
+    pub rules_come: bool,
+    /// How long after its anomaly a rule's hold is there.
+    pub hold_after_ms: u64,
     /// When failed records enter again; `None` leaves the loop out. It needs exact ticks.
     pub laps: Option<Laps>,
     /// Who answers requests for failed records, in a replay.
     pub provider: Option<Arc<Provider>>,
-    /// How many accounts must have used something for it to link them.
-    pub linking: Linking,
-    /// From when on bets of a round cover each other.
-    pub covering: Covering,
-    /// In how many rounds they must.
-    pub covered_rounds_min: usize,
 }
 
 impl Settings {
     /// What a replay goes by under these rules; `None` where there is no such time zone. Laps are counted by ticks;
     /// without them, and unless changes are read, any tick comes to the same books.
     pub fn of_replay(rules: &Rules, workers: usize, wanted: Wanted, keys: JobKey) -> Option<Self> {
-        let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         Some(Self {
             keys,
             workers,
@@ -93,19 +85,11 @@ impl Settings {
             result_due_ms: rules.result_due_ms,
             gaming_days: GamingDays::in_zone(&rules.gaming_day_zone)?,
             rtp_band_z: rules.rtp_band_z,
-            velocity_window_ms: rules.velocity_window_ms,
-            velocity_wagers_max: u32::try_from(rules.velocity_wagers_max).unwrap_or(u32::MAX),
-            spike_score_max: rules.spike_score_max,
-            spike_wagers_min: count(rules.spike_wagers_min),
-            thresholds: rules.thresholds.clone(),
+            bounds: AnomalyKind::ALL.map(|kind| rules.bounds(kind)),
+            rules_come: true,
+            hold_after_ms: rules.tick_ms,
             laps: rules.recollect.then(|| Laps::new(&rules.lap_delays_ms, rules.tick_ms)),
             provider: None,
-            linking: Linking {
-                device_accounts_min: count(rules.device_accounts_min),
-                instrument_accounts_min: count(rules.instrument_accounts_min),
-            },
-            covering: Covering { exposure_max: rules.net_exposure_max, staked_min: rules.covered_stake_min },
-            covered_rounds_min: count(rules.covered_rounds_min),
         })
     }
 
@@ -149,53 +133,66 @@ pub fn build_beside<'s>(
 ) -> (StreamVec<'s, Tick, Reading>, Option<StreamVec<'s, Tick, Reading>>) {
     let scope: Scope<'s, Tick> = batches.scope();
     let (open, again) = open_loop(scope, settings);
+    let (batches, clock) = clock(batches, settings.exact_tick_ms);
     let batches = scope.concatenate(again.answers.into_iter().chain([batches]));
     let accounts = Rc::new(RefCell::new(Names::default()));
 
     let sound = scope.region_named(Stage::Validate.name(), |region| {
-        validate::build(batches.enter(region), again.laps.enter(region), empty(region), settings).leave(scope)
+        validate::build(batches.enter(region), again.laps.enter(region), settings).leave(scope)
     });
     let matched = scope.region_named(Stage::Matching.name(), |region| {
         let (records, laps) = (sound.records.enter(region), sound.laps.enter(region));
         matching::build(records, laps, sound.decided.clone().enter(region), settings).leave(scope)
     });
     let ledger = scope.region_named(Stage::Ledger.name(), |region| {
-        ledger::build(matched.ledger.enter(region), &accounts, settings).leave(scope)
+        ledger::build(matched.ledger.enter(region), &accounts).leave(scope)
     });
-    let others = other.map(|other| {
-        let inputs = anomalies::Inputs { events: ledger.events.clone(), wins: ledger.wins.clone() };
-        judge_beside(matched.plays.clone(), inputs, &accounts, other)
-    });
+    let rules = in_force(matched.rules, clock, settings);
+    let suspicions = scope.concatenate([sound.suspicions, matched.suspicions]);
+    let inputs = anomalies::Inputs { events: ledger.events, wins: ledger.wins, suspicions, rules };
+    let others = other.map(|other| judge_beside(matched.plays.clone(), inputs.clone(), &accounts, other));
     let rtp = scope.region_named(Stage::Aggregates.name(), |region| {
-        aggregates::build(matched.plays.enter(region), settings).leave(scope)
+        let newest = inputs.rules.in_force.clone().enter(region);
+        aggregates::build(matched.plays.enter(region), newest, settings).leave(scope)
     });
     let found = scope.region_named(Stage::Anomalies.name(), |region| {
-        let inputs =
-            anomalies::Inputs { events: ledger.events.enter(region), wins: ledger.wins.enter(region) };
-        anomalies::build(inputs, &accounts, settings).leave(scope)
+        let newest = inputs.rules.in_force.clone().enter(region);
+        let linked = links::build(matched.links.enter(region), newest, settings);
+        let found = anomalies::build(inputs.enter(region), &accounts, settings);
+        region.concatenate([linked, found]).leave(scope)
     });
-    let decisions = scope.region_named(Stage::Settle.name(), |region| {
-        let seen = [sound.seen.enter(region), matched.seen.enter(region)];
-        settle::build(sound.decided.enter(region), region.concatenate(seen), settings).leave(scope)
+    let (grounds, judged) = hand_out(scope.concatenate([rtp, found]));
+    let settled = scope.region_named(Stage::Settle.name(), |region| {
+        let seen = region.concatenate([sound.seen.enter(region), matched.seen.enter(region)]);
+        let (decided, grounds) = (sound.decided.enter(region), grounds.enter(region));
+        let payables = matched.payables.enter(region);
+        settle::build(settle::Inputs { decided, seen, grounds, payables }, settings).leave(scope)
     });
-    let faults = scope.concatenate([sound.faults, matched.faults]);
+    let balances = scope.region_named(Stage::Ledger.name(), |region| {
+        let (addends, moves) = (ledger.addends.enter(region), settled.moves.enter(region));
+        ledger::balances(addends, moves, &accounts, settings).leave(scope)
+    });
     let recollected = settings.laps.as_ref().map(|laps| {
+        let faults = scope.concatenate([sound.faults, matched.faults]);
         scope.region_named(Stage::Recollect.name(), |region| {
             recollect::build(faults.enter(region), laps, settings).leave(scope)
         })
     });
-    let linked = scope.region_named(Stage::Anomalies.name(), |region| {
-        links::build(matched.links.enter(region), settings).leave(scope)
-    });
-    let mut told = vec![sound.told, matched.told, ledger.told, rtp, found, linked, decisions];
+    let mut told = vec![sound.told, matched.told, balances, judged, settled.told];
     if let (Some(recollected), Some(open)) = (recollected, open) {
-        recollected.laps.connect_loop(open.laps);
-        if let Some(answers) = open.answers {
-            recollected.answers.connect_loop(answers);
-        }
-        told.push(recollected.told);
+        told.push(close_loop(recollected, open));
     }
     (outputs::build(told), others)
+}
+
+/// Standing rules, and those of them whose time has come.
+fn in_force<'s>(
+    standing: StreamVec<'s, Tick, RuleChange>,
+    clock: Clock<'s>,
+    settings: &Settings,
+) -> anomalies::Rules<'s> {
+    let in_force = bring_into_force(standing.clone(), clock, settings.exact_tick_ms);
+    anomalies::Rules { standing, in_force }
 }
 
 /// What is told of games' and players' figures under other rules.
@@ -206,21 +203,39 @@ fn judge_beside<'s>(
     other: &Settings,
 ) -> StreamVec<'s, Tick, Reading> {
     let scope = plays.scope();
+    let in_force = inputs.rules.in_force.clone();
     let rtp = scope.region_named("aggregates under other rules", |region| {
-        aggregates::build(plays.enter(region), other).leave(scope)
+        aggregates::build(plays.enter(region), in_force.enter(region), other).leave(scope)
     });
     let found = scope.region_named("anomalies under other rules", |region| {
-        let inputs =
-            anomalies::Inputs { events: inputs.events.enter(region), wins: inputs.wins.enter(region) };
-        anomalies::build(inputs, accounts, other).leave(scope)
+        anomalies::build(inputs.enter(region), accounts, other).leave(scope)
     });
-    scope.concatenate([rtp, found])
+    hand_out(scope.concatenate([rtp, found])).1
+}
+
+/// Hands out on which rules hold payouts, and what is told.
+fn hand_out<'s>(
+    found: StreamVec<'s, Tick, Found>,
+) -> (StreamVec<'s, Tick, Ground>, StreamVec<'s, Tick, Reading>) {
+    fan_out(found, "hand out grounds", |found: Found, parts| {
+        parts.first.extend(found.grounds);
+        parts.second.push(found.told);
+    })
 }
 
 /// The ends of the loop, to be connected.
 struct Open<'s> {
     laps: Handle<'s, Tick, Vec<Batch>>,
     answers: Option<Handle<'s, Tick, Vec<Batch>>>,
+}
+
+/// Connects the ends of the loop to its beginnings.
+fn close_loop<'s>(recollected: recollect::Outputs<'s>, open: Open<'s>) -> StreamVec<'s, Tick, Reading> {
+    recollected.laps.connect_loop(open.laps);
+    if let Some(answers) = open.answers {
+        recollected.answers.connect_loop(answers);
+    }
+    recollected.told
 }
 
 /// What comes around.

@@ -5,6 +5,7 @@
 //! sums of the house's ┴─▶ address by account ───┤
 //! names ──────────────────▶ directory           └──▶ events of accounts ──▶ anomalies
 //! what players won ───────▶ address by account ─────▶ changes of winnings ─▶ anomalies
+//! what rules hold ────────────────────▶ sum postings by account
 //! ```
 //! At every tick the balances of a currency sum to zero, for each event is booked against a system account when it is
 //! told. A balance stands while any posting of its account stands, at zero too. What is *not* here: the order of
@@ -17,10 +18,13 @@ use gyre_domain::currency::Currency;
 use gyre_domain::integrity::wins::Wins;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::Leave;
+use timely::dataflow::operators::core::Concatenate;
+use timely::dataflow::operators::generic::operator::{Operator, empty};
 use timely::dataflow::{Scope, StreamVec};
 
 use crate::Tick;
 use crate::graph::Settings;
+use crate::keys::owner;
 use crate::names::Names;
 use crate::ops::fan_out::fan_out;
 use crate::ops::sum_by_key::{Addends, Sum, Teller, sum_by_key};
@@ -34,8 +38,8 @@ pub struct Outputs<'s> {
     pub events: StreamVec<'s, Tick, Rc<Changes>>,
     /// Changes of what players won, by the same numbers.
     pub wins: StreamVec<'s, Tick, (u32, Wins, Tick)>,
-    /// Balances.
-    pub told: StreamVec<'s, Tick, Reading>,
+    /// What is added to balances.
+    pub addends: StreamVec<'s, Tick, Addend>,
 }
 
 impl Outputs<'_> {
@@ -44,17 +48,13 @@ impl Outputs<'_> {
         Outputs {
             events: self.events.leave(scope),
             wins: self.wins.leave(scope),
-            told: self.told.leave(scope),
+            addends: self.addends.leave(scope),
         }
     }
 }
 
-/// Builds the stage. `names` gets the accounts that this worker owns.
-pub fn build<'s>(
-    batches: StreamVec<'s, Tick, LedgerBatch>,
-    names: &Rc<RefCell<Names>>,
-    settings: &Settings,
-) -> Outputs<'s> {
+/// Builds the stage but for its balances. `names` gets the accounts that this worker owns.
+pub fn build<'s>(batches: StreamVec<'s, Tick, LedgerBatch>, names: &Rc<RefCell<Names>>) -> Outputs<'s> {
     let batches = exchange(batches);
     let addresses = Rc::new(RefCell::new(Addresses { names: Rc::clone(names), numbers: Vec::new() }));
     let learned = Rc::clone(&addresses);
@@ -90,13 +90,39 @@ pub fn build<'s>(
                 parts.second.push(changes);
             }
         });
+    Outputs { events, wins, addends }
+}
+
+/// Builds the balances: `moves` take money from players' cash to what is held, and are there once anomalies are.
+pub fn balances<'s>(
+    addends: StreamVec<'s, Tick, Addend>,
+    moves: StreamVec<'s, Tick, (u128, i128, i64, Tick)>,
+    names: &Rc<RefCell<Names>>,
+    settings: &Settings,
+) -> StreamVec<'s, Tick, Reading> {
+    let (workers, purses) = (settings.workers, Rc::clone(names));
+    let by_purse = Exchange::new(move |held: &(u128, i128, i64, Tick)| owner(held.0, workers) as u64);
+    let moved = moves.unary(by_purse, "address what rules hold", move |_, _| {
+        move |input, output| {
+            input.for_each(|capability, moves| {
+                let mut names = purses.borrow_mut();
+                let mut session = output.session(&capability);
+                for (purse, minor, legs, tick) in moves.drain(..) {
+                    let account = names.number(purse);
+                    let (out, into) = (Balance { minor: -minor, legs: -legs }, Balance { minor, legs });
+                    session.give(Addend::Sum(wallet(account, false), out, tick));
+                    session.give(Addend::Sum(wallet(account, true), into, tick));
+                }
+            });
+        }
+    });
+    let scope = addends.scope();
+    let addends = scope.concatenate([addends, moved]);
     let teller = Balances { names: Rc::clone(names), settings: settings.clone() };
-    let told = sum_by_key(addends, Pipeline, "sum postings by account", settings.rest_at_end, teller);
-    Outputs { events, wins, told }
+    sum_by_key(addends, empty(scope), Pipeline, "sum postings by account", settings.rest_at_end, teller)
 }
 
 fn exchange(batches: StreamVec<'_, Tick, LedgerBatch>) -> StreamVec<'_, Tick, LedgerBatch> {
-    use timely::dataflow::operators::generic::operator::Operator;
     batches.unary(
         Exchange::new(|batch: &LedgerBatch| batch.worker.into()),
         "exchange postings by account",
@@ -145,7 +171,7 @@ fn wallet(account: u32, is_held: bool) -> u32 {
 
 /// What is added to balances.
 #[derive(Clone)]
-enum Addend {
+pub enum Addend {
     /// Events of players' accounts.
     Players(Rc<Changes>),
     /// A system account's part in a tick, or what moves between a player's wallets.
@@ -216,6 +242,7 @@ impl Balances {
 
 impl Teller for Balances {
     type Key = u32;
+    type Side = ();
     type Sum = Balance;
     type Out = Reading;
 

@@ -3,10 +3,11 @@
 //! ```text
 //!                   ┌─── laps: a record that may mend enters again after 1 s, 4 s, 16 s ────────┐
 //!                   ▼                                                                           │
-//! lines ─▶ decode ─▶ validate ─▶ matching ─▶ ledger ─▶ balances ──────────────────────────┐     │
-//!                       │           │   │       └──────────┐                              │     │
-//!                       │           │   └─▶ aggregates (RTP)───▶ anomalies ───────────────┤     │
-//!                       ├───────────┴─ what commands are about ─────▶ settle ─────────────┤     │
+//! lines ─▶ decode ─▶ validate ─▶ matching ─▶ ledger ─▶ balances ◀──── what rules hold ─┬──┐     │
+//!                       │           │   │       └──────────┐                           │  │     │
+//!                       │           │   ├─▶ aggregates (RTP)───▶ anomalies ────────────│──┤     │
+//!                       │           │   └─ rules ─┴────────────────┘ └─ grounds ─┐     │  │     │
+//!                       ├───────────┴─ what commands are about, payouts ──────▶ settle ┴──┤     │
 //!                       ├───────────┬─ what fails ────▶ recollect ─▶ requests, quarantine ┤     │
 //!                       │           │                       └─────────────────────────────│─────┘
 //!                       ▼           ▼                                                     ▼
@@ -43,6 +44,7 @@ pub mod names;
 pub mod ops;
 pub mod packed;
 pub mod rows;
+pub mod rulebook;
 pub mod seams;
 
 /// Logical time: milliseconds since 1970 UTC, closed once and for all.

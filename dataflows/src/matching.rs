@@ -5,7 +5,8 @@
 //! outcomes ─┴▶ fold by wager ────────┼──▶ plays ──▶ aggregates
 //! payments ──▶ fold by payment ──────┼──▶ rows: wager_states, rejects, anomalies of records
 //! games ────┐        ▲               └──▶ counts
-//! accounts ─┴▶ fold by row ──▶ standing reference rows, on every worker, beside what was decided
+//! accounts ─┼▶ fold by row ──▶ standing reference rows, on every worker, beside what was decided
+//! rules ────┘        └───────▶ standing rules ──▶ who judges anomalies
 //! laps ──▶ the fold whose record failed ──▶ faults: verdicts, on what came and on what entered again
 //! ```
 //! At every tick, what is told of a key is [`gyre_domain::lifecycle::judge`] over all its admitted records and the
@@ -14,7 +15,7 @@
 
 use gyre_domain::records::Topic;
 use timely::dataflow::operators::Leave;
-use timely::dataflow::operators::core::{Concatenate, Map, OkErr};
+use timely::dataflow::operators::core::{Concatenate, Filter, Map, OkErr};
 use timely::dataflow::operators::vec::Broadcast;
 use timely::dataflow::{Scope, StreamVec};
 
@@ -25,8 +26,10 @@ use crate::faults::FaultBatch;
 use crate::graph::Settings;
 use crate::ops::fan_out::fan_out;
 use crate::ops::fold_by_key::{Pace, fold_in_loop};
-use crate::seams::{LedgerBatch, LinkStreams, Links, PlaysBatch, Reading, Seen};
+use crate::rulebook::RuleChange;
+use crate::seams::{LedgerBatch, LinkStreams, Links, Payable, PlaysBatch, Reading, Seen, Suspicion};
 use commanded::Beside;
+use directory::ReferenceRow;
 use told::Outbox;
 
 pub mod booking;
@@ -52,6 +55,12 @@ pub struct Outputs<'s> {
     pub plays: StreamVec<'s, Tick, PlaysBatch>,
     /// Who used what, and who bet in which round.
     pub links: LinkStreams<'s>,
+    /// Standing rules, on every worker.
+    pub rules: StreamVec<'s, Tick, RuleChange>,
+    /// What looks wrong with single records.
+    pub suspicions: StreamVec<'s, Tick, (Suspicion, Tick, isize)>,
+    /// Payouts that a rule could hold, once one holds any.
+    pub payables: StreamVec<'s, Tick, (Payable, Tick, isize)>,
     /// What is seen of targets of commands.
     pub seen: StreamVec<'s, Tick, Seen>,
     /// Rows and counts.
@@ -67,6 +76,9 @@ impl Outputs<'_> {
             ledger: self.ledger.leave(scope),
             plays: self.plays.leave(scope),
             links: self.links.leave(scope),
+            rules: self.rules.leave(scope),
+            suspicions: self.suspicions.leave(scope),
+            payables: self.payables.leave(scope),
             seen: self.seen.leave(scope),
             told: self.told.leave(scope),
             faults: self.faults.leave(scope),
@@ -95,10 +107,14 @@ pub fn build<'s>(
         parts.first.append(&mut outbox.references);
         parts.second.push(outbox);
     });
-    let standing: Besides<'s> =
-        standing.broadcast().map(|(row, tick, diff)| (Beside::Reference(row), tick, diff));
+    let (standing, rules) = standing.broadcast().ok_err(|(row, tick, diff)| match row {
+        ReferenceRow::Rule(rule) => Err((rule, tick, diff)),
+        row => Ok((Beside::Reference(row), tick, diff)),
+    });
+    let holding = rules.clone().filter(|(rule, ..): &RuleChange| rule.holds());
+    let holding: Besides<'s> = holding.map(|(_, tick, diff)| (Beside::RuleThatHolds, tick, diff));
     let decided: Besides<'s> = decided.map(|(decided, tick, diff)| (Beside::Decided(decided), tick, diff));
-    let beside = scope.concatenate([standing, decided]);
+    let beside = scope.concatenate([standing, holding, decided]);
     let wagers_fold = wagers::Wagers::new(settings.clone(), teller + 1);
     let payments_fold = payments::Payments::new(settings.clone(), teller + 2);
     // Nothing of what these tell comes back to them: what is told of a step of a replay can be told at once.
@@ -115,19 +131,27 @@ pub fn build<'s>(
         parts.second.append(&mut outbox.seen);
         parts.first.push(outbox);
     });
+    let (figures, suspicions) = fan_out(figures, "hand out suspicions", |mut outbox: Outbox, parts| {
+        parts.second.append(&mut outbox.suspicions);
+        parts.first.push(outbox);
+    });
+    let (figures, payables) = fan_out(figures, "hand out payouts", |mut outbox: Outbox, parts| {
+        parts.second.append(&mut outbox.payables);
+        parts.first.push(outbox);
+    });
     let (figures, links) = links(figures);
     let (ledger, plays) = fan_out(figures, "hand out events and plays", |outbox: Outbox, parts| {
         parts.first.extend(outbox.ledger.into_iter().filter(|batch| !batch.is_empty()));
         parts.second.extend(outbox.plays.into_iter().filter(|batch| !batch.is_empty()));
     });
-    Outputs { ledger, plays, links, seen, told, faults }
+    Outputs { ledger, plays, links, rules, suspicions, payables, seen, told, faults }
 }
 
 /// What each fold takes: reference rows, wagers with their outcomes, payments.
 fn by_fold<'s>(batches: StreamVec<'s, Tick, Batch>) -> [StreamVec<'s, Tick, Batch>; 3] {
     let (facts, rows): (StreamVec<'s, Tick, Batch>, StreamVec<'s, Tick, Batch>) =
         batches.ok_err(|batch: Batch| match batch.topic() {
-            Topic::Games | Topic::Accounts => Err(batch),
+            topic if topic.is_reference() => Err(batch),
             _ => Ok(batch),
         });
     let (payments, wagers): (StreamVec<'s, Tick, Batch>, StreamVec<'s, Tick, Batch>) =

@@ -3,6 +3,7 @@
 
 pub mod by_tick;
 mod calendar;
+pub mod coming;
 pub mod fan_out;
 pub mod fold_by_key;
 mod held;

@@ -9,12 +9,14 @@
 
 use std::borrow::Cow;
 
+use gyre_domain::anomaly::{AnomalyKind, Takes};
 use gyre_domain::cause::Cause;
 use gyre_domain::commands::{Command, CommandKind};
 use gyre_domain::currency::Currency;
 use gyre_domain::money::Quantity;
 use gyre_domain::records::{
-    Account, Game, Origin, Outcome, OutcomeKind, Payment, PaymentKind, Record, Text, Topic, Wager,
+    Account, Action, Game, Origin, Outcome, OutcomeKind, Payment, PaymentKind, Record, Rule, Spelt, Text,
+    Topic, Wager,
 };
 
 mod kept;
@@ -63,6 +65,7 @@ pub fn pack(record: &Record<'_>, position: u64, out: &mut Vec<u8>) {
         Record::Payment(payment) => writer.payment(payment),
         Record::Game(game) => writer.game(game),
         Record::Account(account) => writer.account(account),
+        Record::Rule(rule) => writer.rule(rule),
         Record::Command(command) => writer.command(command),
     };
     if let Some(claim) = claim {
@@ -229,6 +232,20 @@ impl Writer<'_> {
         self.optional(&account.tier);
         None
     }
+
+    fn rule(&mut self, rule: &Rule<'_>) -> Option<Quantity> {
+        self.flags |= (rule.action as u16) << KIND_SHIFT;
+        self.origin(&rule.origin);
+        self.text(&rule.rule);
+        self.number(rule.effective_from_ms);
+        for spelt in &rule.thresholds {
+            match spelt {
+                Spelt::Whole(number) => self.number(*number),
+                Spelt::Decimal(text) => self.text(text),
+            }
+        }
+        None
+    }
 }
 
 /// Writes behind a command what its record is as a record of each topic, in their order: packed, or the check that it
@@ -249,8 +266,8 @@ pub fn pack_amended<'r>(out: &mut Vec<u8>, mut read: impl FnMut(Topic) -> Result
 }
 
 /// The topics whose records commands amend.
-const AMENDABLE: [Topic; 5] =
-    [Topic::Wagers, Topic::Outcomes, Topic::Payments, Topic::Games, Topic::Accounts];
+const AMENDABLE: [Topic; 6] =
+    [Topic::Wagers, Topic::Outcomes, Topic::Payments, Topic::Games, Topic::Accounts, Topic::Rules];
 /// Where no check is failed.
 const SOUND: u8 = u8::MAX;
 
@@ -302,7 +319,7 @@ impl<'a> Packed<'a> {
         let revision = if self.flags() & REVISION == 0 { 0 } else { reader.number() as i64 };
         let tenant = reader.defaulted();
         let provider = reader.defaulted();
-        debug_assert!(provided || provider == "-", "accounts have no provider");
+        debug_assert!(provided || provider == "-", "accounts and rules have no provider");
         Origin { tenant, provider, revision, received_ms: None }
     }
 
@@ -408,6 +425,22 @@ impl<'a> Packed<'a> {
         }
     }
 
+    /// The rules row that was packed.
+    pub fn rule(self) -> Rule<'a> {
+        let mut reader = Reader(&self.0[HEADER..]);
+        let (origin, rule) = (self.origin(&mut reader, false), reader.text());
+        let effective_from_ms = reader.number();
+        // Only what names a kind was packed.
+        let kind = AnomalyKind::from_name(Rule::parts(&rule).0).unwrap_or(AnomalyKind::Conflict);
+        let thresholds = kind.thresholds().iter().map(|threshold| match threshold.takes {
+            Takes::Whole { .. } => Spelt::Whole(reader.number()),
+            Takes::Decimal { .. } => Spelt::Decimal(reader.text()),
+        });
+        let thresholds = thresholds.collect();
+        let action = if self.kind() == Action::Hold as u16 { Action::Hold } else { Action::Flag };
+        Rule { origin, rule, effective_from_ms, kind, thresholds, action }
+    }
+
     fn command_and_rest(self) -> (Command<'a>, Reader<'a>) {
         let mut reader = Reader(&self.0[HEADER..]);
         let command = Command {
@@ -454,6 +487,7 @@ impl<'a> Packed<'a> {
             Topic::Payments => Record::Payment(self.payment()),
             Topic::Games => Record::Game(self.game()),
             Topic::Accounts => Record::Account(self.account()),
+            Topic::Rules => Record::Rule(self.rule()),
             Topic::Commands => Record::Command(self.command()),
         }
     }

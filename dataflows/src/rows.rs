@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::Tick;
 
+pub use gyre_domain::anomaly::AnomalyKind;
+
 pub mod records;
 
 /// The outputs.
@@ -319,122 +321,57 @@ impl Severity {
     }
 }
 
-/// The anomalies that are looked for.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum AnomalyKind {
-    /// Different content under one identity and revision.
-    Conflict,
-    /// More wagers in a window than allowed.
-    Velocity,
-    /// A stake far above the player's habit.
-    StakeSpike,
-    /// The running balance was below zero.
-    Overdraft,
-    /// A game's payouts are too far from its theory.
-    RtpOutOfBand,
-    /// A wager paid more than its game can.
-    PayoutAboveMaximum,
-    /// The provider's balance is not ours.
-    BalanceMismatch,
-    /// Placed after the result was known.
-    LateWager,
-    /// A player won more than chance gives.
-    ImprobableWins,
-    /// Money came and went, and was hardly played with.
-    DepositThenWithdraw,
-    /// A large payment, in parts.
-    Structuring,
-    /// A game's payouts move away from its theory, hour by hour.
-    SlowDrift,
-    /// Accounts share a device or a payment instrument.
-    LinkedAccounts,
-    /// Bets of one group cover each other, round after round.
-    OppositeBetting,
+/// How bad an anomaly of a kind is.
+fn severity(kind: AnomalyKind) -> Severity {
+    match kind {
+        AnomalyKind::Conflict
+        | AnomalyKind::PayoutAboveMaximum
+        | AnomalyKind::BalanceMismatch
+        | AnomalyKind::LateWager
+        | AnomalyKind::ImprobableWins
+        | AnomalyKind::Structuring
+        | AnomalyKind::OppositeBetting => Severity::High,
+        AnomalyKind::Overdraft
+        | AnomalyKind::RtpOutOfBand
+        | AnomalyKind::DepositThenWithdraw
+        | AnomalyKind::SlowDrift
+        | AnomalyKind::LinkedAccounts => Severity::Medium,
+        AnomalyKind::Velocity | AnomalyKind::StakeSpike => Severity::Low,
+    }
 }
 
-impl AnomalyKind {
-    /// All kinds.
-    pub const ALL: [AnomalyKind; 14] = [
-        AnomalyKind::Conflict,
-        AnomalyKind::Velocity,
-        AnomalyKind::StakeSpike,
-        AnomalyKind::Overdraft,
-        AnomalyKind::RtpOutOfBand,
-        AnomalyKind::PayoutAboveMaximum,
-        AnomalyKind::BalanceMismatch,
-        AnomalyKind::LateWager,
-        AnomalyKind::ImprobableWins,
-        AnomalyKind::DepositThenWithdraw,
-        AnomalyKind::Structuring,
-        AnomalyKind::SlowDrift,
-        AnomalyKind::LinkedAccounts,
-        AnomalyKind::OppositeBetting,
-    ];
+/// An anomaly, but for what explains it.
+pub struct Anomaly<'a> {
+    /// Of which kind.
+    pub kind: AnomalyKind,
+    /// Whose books.
+    pub tenant: &'a str,
+    /// Whose it is.
+    pub subject: &'a str,
+    /// When it was.
+    pub at_ms: Option<u64>,
+}
 
-    /// Whether a rule says from where on it is one; the others are wrong under any rules.
-    pub fn has_rule(self) -> bool {
-        !matches!(self, AnomalyKind::Conflict | AnomalyKind::PayoutAboveMaximum | AnomalyKind::LateWager)
+impl Anomaly<'_> {
+    /// Writes the anomaly's row; `rule` is the version that it was judged by.
+    pub fn push(&self, out: &mut Vec<u8>, rule: &str, evidence: impl FnOnce(Object<'_>) -> Object<'_>) {
+        self.begin(out, evidence);
+        end_anomaly(out, rule);
     }
 
-    /// Its name in the contract.
-    pub fn name(self) -> &'static str {
-        match self {
-            AnomalyKind::Conflict => "conflict",
-            AnomalyKind::Velocity => "velocity",
-            AnomalyKind::StakeSpike => "stake_spike",
-            AnomalyKind::Overdraft => "overdraft",
-            AnomalyKind::RtpOutOfBand => "rtp_out_of_band",
-            AnomalyKind::PayoutAboveMaximum => "payout_above_maximum",
-            AnomalyKind::BalanceMismatch => "balance_mismatch",
-            AnomalyKind::LateWager => "late_wager",
-            AnomalyKind::ImprobableWins => "improbable_wins",
-            AnomalyKind::DepositThenWithdraw => "deposit_then_withdraw",
-            AnomalyKind::Structuring => "structuring",
-            AnomalyKind::SlowDrift => "slow_drift",
-            AnomalyKind::LinkedAccounts => "linked_accounts",
-            AnomalyKind::OppositeBetting => "opposite_betting",
-        }
-    }
-
-    fn severity(self) -> Severity {
-        match self {
-            AnomalyKind::Conflict
-            | AnomalyKind::PayoutAboveMaximum
-            | AnomalyKind::BalanceMismatch
-            | AnomalyKind::LateWager
-            | AnomalyKind::ImprobableWins
-            | AnomalyKind::Structuring
-            | AnomalyKind::OppositeBetting => Severity::High,
-            AnomalyKind::Overdraft
-            | AnomalyKind::RtpOutOfBand
-            | AnomalyKind::DepositThenWithdraw
-            | AnomalyKind::SlowDrift
-            | AnomalyKind::LinkedAccounts => Severity::Medium,
-            AnomalyKind::Velocity | AnomalyKind::StakeSpike => Severity::Low,
-        }
-    }
-
-    /// Writes the anomaly's row.
-    pub fn push(
-        self,
-        out: &mut Vec<u8>,
-        tenant: &str,
-        subject: &str,
-        at_ms: Option<u64>,
-        evidence: impl FnOnce(Object<'_>) -> Object<'_>,
-    ) {
-        Object::open(out)
-            .text("kind", self.name())
-            .text("tenant", tenant)
-            .text("subject", subject)
-            .text("severity", self.severity().name())
+    /// Writes all of the row but what it was judged by.
+    pub fn begin(&self, out: &mut Vec<u8>, evidence: impl FnOnce(Object<'_>) -> Object<'_>) {
+        let _open = Object::open(out)
+            .text("kind", self.kind.name())
+            .text("tenant", self.tenant)
+            .text("subject", self.subject)
+            .text("severity", severity(self.kind).name())
             .object("evidence", evidence)
-            .time("at_ms", at_ms)
-            .raw("rule", |out| {
-                out.push(b'"');
-                out.extend_from_slice(self.name().as_bytes());
-                out.extend_from_slice(b"/1\"");
-            })
-            .close();
+            .time("at_ms", self.at_ms);
     }
+}
+
+/// Writes what an anomaly was judged by, the last of its row.
+pub fn end_anomaly(out: &mut Vec<u8>, rule: &str) {
+    Object::resume(out).text("rule", rule).close();
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gyre_domain::cause::Cause;
 use gyre_domain::currency::Currency;
 use gyre_domain::integrity::wins::Wins;
+use gyre_domain::records::Record;
 use gyre_domain::rtp::Plays;
 use gyre_domain::rules::LAPS_MAX;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,9 @@ use crate::Tick;
 use crate::directives::{Sight, Target};
 use crate::keys::JobKey;
 use crate::ops::timeline_by_key::Changes;
-use crate::rows::{AnomalyKind, AtRest, Rows};
+use crate::rows::records::push_conflict;
+use crate::rows::{AnomalyKind, AtRest, Rows, end_anomaly, write};
+use crate::rulebook::Ruling;
 
 /// The texts of an account or a game, told once by whoever sees it first: its owner keeps them.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -110,8 +113,8 @@ impl HoldTarget {
     }
 }
 
-/// A ground on which a rule holds payouts: it comes (`diff` 1), and leaves (−1) with what it was. What has a ground, or
-/// a command that holds it, is held.
+/// A ground on which a rule holds payouts: an anomaly that stands comes (`diff` 1), and leaves (−1) as it was. What has
+/// a ground, or a command that holds it, is held.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Ground {
     /// Whose payouts.
@@ -120,6 +123,89 @@ pub struct Ground {
     pub tick: Tick,
     /// 1 or −1.
     pub diff: isize,
+}
+
+/// After every tick of a job: when what is found at the end of all of them is told.
+pub const AT_END: Tick = Tick::MAX - 1;
+
+/// What looks wrong with one record, whatever the rules: they say by which version, and whether it holds payouts.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Suspicion {
+    /// Whose books.
+    pub tenant: Box<str>,
+    /// Of which kind.
+    pub kind: AnomalyKind,
+    /// Its rule is that of this time; `None` where its rule is the newest.
+    pub at_ms: Option<u64>,
+    /// Its row, but for the rule.
+    pub row: Vec<u8>,
+    /// Whose payouts a rule would hold for it.
+    pub target: Option<HoldTarget>,
+}
+
+impl Suspicion {
+    /// Of different contents under one identity and revision; the first one stands.
+    pub fn conflict(rivals: &[Record<'_>], keys: &JobKey) -> Option<Self> {
+        let standing = rivals.first()?;
+        let (tenant, provider) = (&*standing.origin().tenant, &*standing.origin().provider);
+        let target = match standing {
+            Record::Wager(wager) => Some(HoldTarget::wager(keys, tenant, provider, &wager.wager_id)),
+            Record::Outcome(outcome) => Some(HoldTarget::wager(keys, tenant, provider, &outcome.wager_id)),
+            Record::Payment(payment) => Some(HoldTarget::account(keys, tenant, &payment.account)),
+            Record::Account(account) => Some(HoldTarget::account(keys, tenant, &account.account)),
+            Record::Game(game) => Some(HoldTarget::game(keys, tenant, provider, &game.game)),
+            Record::Rule(_) | Record::Command(_) => None,
+        };
+        Some(Self {
+            tenant: tenant.into(),
+            kind: AnomalyKind::Conflict,
+            at_ms: standing.at_ms(),
+            row: write(|out| push_conflict(out, rivals)),
+            target,
+        })
+    }
+
+    /// Its row, judged.
+    pub fn judged(&self, ruling: &Ruling) -> Vec<u8> {
+        let mut row = self.row.clone();
+        end_anomaly(&mut row, &ruling.version);
+        row
+    }
+}
+
+/// What who judges tells.
+#[derive(Clone, Default, Debug)]
+pub struct Found {
+    /// Rows and counts.
+    pub told: Reading,
+    /// On which rules hold payouts.
+    pub grounds: Vec<Ground>,
+}
+
+impl Found {
+    /// Tells that a ground comes (`diff` 1) or leaves (−1), where the ruling holds.
+    pub fn ground(&mut self, ruling: &Ruling, target: HoldTarget, tick: Tick, diff: isize) {
+        if ruling.holds {
+            self.grounds.push(Ground { target, tick, diff });
+        }
+    }
+}
+
+/// Payouts of a wager, in its player's cash unless a rule holds them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Payable {
+    /// Whose payouts they are: those of a wager, a player and a game.
+    pub of: [HoldTarget; 3],
+    /// The player's account in its currency, by key.
+    pub purse: u128,
+    /// Minor units.
+    pub minor: i128,
+    /// Legs of entries.
+    pub legs: i64,
+    /// After this tick nothing is held any more that was not.
+    pub until: Tick,
+    /// Where they are read: the rows of its postings, each in cash and held.
+    pub postings: Vec<[Vec<u8>; 2]>,
 }
 
 /// What is seen of a command's target, for whoever says what commands did.

@@ -1,35 +1,96 @@
 //! Settle: what commands did to their targets, and what their targets wait for.
 //!
 //! ```text
-//! commands and grounds ──┐
-//! what is seen of targets ┴▶ fold by target ──▶ decisions
-//!                                 └───────────▶ rejects: unknown_target, and what an amendment fails
+//! commands ───────────────┐
+//! what is seen of targets ┼▶ fold by target ──▶ decisions
+//! grounds, a tick later ──┤       └───────────▶ rejects: unknown_target, and what an amendment fails
+//! payouts ────────────────┴▶ hold ──▶ moves between wallets ──▶ ledger
 //! ```
 //! At every tick a decision stands for each command in force whose target is there, with how the target stood before it
 //! and stands after it, in the order in which the commands about it apply; any other command is a reject. What is *not*
-//! here: the deeds themselves, which are done where records are judged and payouts told.
+//! here: the deeds of commands themselves, which are done where records are judged and payouts told; what rules hold is
+//! held here: [`holds`].
 
 use gyre_domain::cause::Cause;
 use gyre_domain::commands::{CommandKind, Verdict};
 use gyre_domain::records::Record;
 use serde::{Deserialize, Serialize};
-use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Leave;
 use timely::dataflow::operators::core::{Concatenate, Map};
 use timely::dataflow::operators::generic::operator::empty;
+use timely::dataflow::operators::vec::Broadcast;
+use timely::dataflow::{Scope, StreamVec};
 
 use crate::Tick;
 use crate::directives::{Decided, Order, Sight, Target};
 use crate::graph::Settings;
 use crate::keys::owner;
+use crate::ops::by_tick::by_tick;
+use crate::ops::fan_out::fan_out;
 use crate::ops::fold_by_key::{Fold, Slab, Turn, Updates, fold_by_key};
 use crate::rows::records::push_record_reject;
 use crate::rows::{Object, Output, write};
-use crate::seams::{Reading, Seen, Sighting};
+use crate::seams::{AT_END, Ground, Payable, Reading, Seen, Sighting};
+use holds::{Holds, Move, Outbox};
 
-/// Builds the stage. `decided` is on every worker; `seen` on whichever worker each is seen.
-pub fn build<'s>(
+pub mod holds;
+
+/// What the stage takes.
+pub struct Inputs<'s> {
+    /// Commands in force, on every worker.
+    pub decided: StreamVec<'s, Tick, (Decided, Tick, isize)>,
+    /// What is seen of their targets, on whichever worker.
+    pub seen: StreamVec<'s, Tick, Seen>,
+    /// On which rules hold payouts, on whichever worker each is found.
+    pub grounds: StreamVec<'s, Tick, Ground>,
+    /// Payouts that a rule could hold.
+    pub payables: StreamVec<'s, Tick, (Payable, Tick, isize)>,
+}
+
+/// What the stage gives.
+pub struct Outputs<'s> {
+    /// From cash to what is held.
+    pub moves: StreamVec<'s, Tick, Move>,
+    /// Decisions, rejects of commands, postings of what may be held.
+    pub told: StreamVec<'s, Tick, Reading>,
+}
+
+impl Outputs<'_> {
+    /// Leaves the stage's region.
+    pub fn leave(self, scope: Scope<'_, Tick>) -> Outputs<'_> {
+        Outputs { moves: self.moves.leave(scope), told: self.told.leave(scope) }
+    }
+}
+
+/// Builds the stage.
+pub fn build<'s>(inputs: Inputs<'s>, settings: &Settings) -> Outputs<'s> {
+    let Inputs { decided, seen, grounds, payables } = inputs;
+    let grounds = delay(grounds, settings.hold_after_ms);
+    let decisions = decisions(decided, seen, grounds.clone(), settings);
+    let grounds = grounds.broadcast().map(|ground| (ground, ground.tick, ground.diff));
+    let holds = Holds::new(settings.wanted, settings.rest_at_end);
+    let held = by_tick(payables, grounds, Pipeline, "hold payouts", settings.rest_at_end, holds);
+    let (moves, postings) = fan_out(held, "hand out moves", |outbox: Outbox, parts| {
+        parts.first.extend(outbox.moves);
+        parts.second.push(outbox.told);
+    });
+    Outputs { told: moves.scope().concatenate([decisions, postings]), moves }
+}
+
+/// A ground holds one tick after its anomaly, and no more one tick after that has gone. What is found at the end of all
+/// ticks holds then.
+fn delay<'s>(grounds: StreamVec<'s, Tick, Ground>, by_ms: u64) -> StreamVec<'s, Tick, Ground> {
+    grounds.map(move |ground| {
+        let tick = ground.tick.saturating_add(by_ms).min(AT_END);
+        Ground { tick, ..ground }
+    })
+}
+
+fn decisions<'s>(
     decided: StreamVec<'s, Tick, (Decided, Tick, isize)>,
     seen: StreamVec<'s, Tick, Seen>,
+    grounds: StreamVec<'s, Tick, Ground>,
     settings: &Settings,
 ) -> StreamVec<'s, Tick, Reading> {
     let scope = decided.scope();
@@ -39,16 +100,15 @@ pub fn build<'s>(
         let key = target.key(&keys);
         Word { worker: owner(key, workers) as u64, key, tick, what }
     };
-    let orders = decided.flat_map(move |(decided, tick, diff)| {
-        let word = match decided {
-            Decided::Order(order) => word(order.target, tick, What::Order(order, diff)),
-            Decided::Ground(target) => word(Target::Payouts(target), tick, What::Ground(diff)),
-        };
+    let orders = decided.flat_map(move |(order, tick, diff)| {
+        let word = word(order.target, tick, What::Order(order, diff));
         // Each worker has them all.
         (word.worker == index as u64).then_some(word)
     });
+    let grounds = grounds
+        .map(move |ground| word(Target::Payouts(ground.target), ground.tick, What::Ground(ground.diff)));
     let seen = seen.map(move |seen| word(seen.target, seen.tick, What::Seen(seen.what)));
-    let words = scope.concatenate([orders, seen]);
+    let words = scope.concatenate([orders, grounds, seen]);
     let decisions = Decisions { settings: settings.clone() };
     fold_by_key(words, empty(scope), "fold decisions by target", settings.pace(), decisions)
 }

@@ -16,7 +16,7 @@ use gyre_domain::cause::Cause;
 use gyre_domain::commands::Verdict;
 use gyre_domain::records::{Topic, hex};
 use timely::dataflow::operators::Leave;
-use timely::dataflow::operators::core::{Concatenate, Map, OkErr};
+use timely::dataflow::operators::core::{Concatenate, OkErr};
 use timely::dataflow::operators::generic::operator::empty;
 use timely::dataflow::operators::vec::Broadcast;
 use timely::dataflow::{Scope, StreamVec};
@@ -31,7 +31,7 @@ use crate::ops::fold_by_key::{Fold, Slab, Turn, fold_by_key, fold_in_loop};
 use crate::packed::Packed;
 use crate::rows::Output;
 use crate::rows::records::{Aside, push_reject};
-use crate::seams::{Ground, Reading, Seen};
+use crate::seams::{Reading, Seen, Suspicion};
 
 pub mod commands;
 
@@ -43,6 +43,8 @@ pub struct Outputs<'s> {
     pub laps: StreamVec<'s, Tick, Batch>,
     /// Commands in force, on every worker.
     pub decided: StreamVec<'s, Tick, (Decided, Tick, isize)>,
+    /// What looks wrong with single commands.
+    pub suspicions: StreamVec<'s, Tick, (Suspicion, Tick, isize)>,
     /// What is seen of their targets.
     pub seen: StreamVec<'s, Tick, Seen>,
     /// Rejects.
@@ -58,6 +60,7 @@ impl Outputs<'_> {
             records: self.records.leave(scope),
             laps: self.laps.leave(scope),
             decided: self.decided.leave(scope),
+            suspicions: self.suspicions.leave(scope),
             seen: self.seen.leave(scope),
             told: self.told.leave(scope),
             faults: self.faults.leave(scope),
@@ -65,12 +68,10 @@ impl Outputs<'_> {
     }
 }
 
-/// Builds the stage. `laps` are failed records that enter again; `grounds` are those on which rules hold payouts, on
-/// whichever worker each is found.
+/// Builds the stage. `laps` are failed records that enter again.
 pub fn build<'s>(
     batches: StreamVec<'s, Tick, Batch>,
     laps: StreamVec<'s, Tick, Batch>,
-    grounds: StreamVec<'s, Tick, Ground>,
     settings: &Settings,
 ) -> Outputs<'s> {
     let scope = batches.scope();
@@ -81,13 +82,16 @@ pub fn build<'s>(
         sound.ok_err(|batch: Batch| if batch.topic() == Topic::Commands { Err(batch) } else { Ok(batch) });
     let commands = commands::Commands { settings: settings.clone() };
     let commands = fold_by_key(given, empty(scope), "fold commands", pace, commands);
-    let (orders, commands_told) =
-        fan_out(commands, "hand out commands", |outbox: commands::Outbox, parts| {
-            parts.first.extend(outbox.decided);
+    let (orders, told) = fan_out(commands, "hand out commands", |mut outbox: commands::Outbox, parts| {
+        parts.first.append(&mut outbox.decided);
+        parts.second.push(outbox);
+    });
+    let (suspicions, commands_told) =
+        fan_out(told, "hand out suspicions of commands", |outbox: commands::Outbox, parts| {
+            parts.first.extend(outbox.suspicions);
             parts.second.push(outbox.told);
         });
-    let grounds = grounds.map(|ground| (Decided::Ground(ground.target), ground.tick, ground.diff));
-    let decided = scope.concatenate([orders, grounds]).broadcast();
+    let decided = orders.broadcast();
     let (faults, directives) = (settings.fault_teller(), Directives::default());
     let rejects = Rejects { settings: settings.clone(), faults, directives };
     let name = "keep rejects of unsound records";
@@ -103,6 +107,7 @@ pub fn build<'s>(
     Outputs {
         records: scope.concatenate([records, amended]),
         decided,
+        suspicions,
         seen,
         told: scope.concatenate([commands_told, rejects_told]),
         laps,
@@ -339,7 +344,7 @@ impl Fold for Rejects {
     ) -> Vec<u32> {
         let speaks_of = |unsound: &Unsound| {
             let target = Target::Record(unsound.digest);
-            side.iter().any(|(decided, _)| matches!(decided, Decided::Order(order) if order.target == target))
+            side.iter().any(|(order, _)| order.target == target)
         };
         let is_target = |&slot: &u32| slab.get(slot).1.least.as_deref().is_some_and(speaks_of);
         slab.live().filter(is_target).collect()

@@ -166,3 +166,42 @@ pub(super) fn names_in(section: &str) -> Vec<String> {
     }
     names
 }
+
+#[cfg(test)]
+mod tests {
+    use gyre_domain::anomaly::{AnomalyKind, Takes};
+
+    use super::*;
+
+    #[test]
+    fn rules_rows_take_what_the_config_takes() {
+        for kind in AnomalyKind::ALL {
+            let section = match kind {
+                AnomalyKind::RtpOutOfBand => "rtp".to_owned(),
+                kind => format!("anomalies.{}", kind.name()),
+            };
+            let known = SETTINGS.iter().filter(|setting| setting.section == section);
+            let names: Vec<&str> = known.map(|setting| setting.name).collect();
+            assert_eq!(names, kind.thresholds().iter().map(|it| it.name).collect::<Vec<_>>());
+            for threshold in kind.thresholds() {
+                let is_it = |known: &&Setting| known.section == section && known.name == threshold.name;
+                match (&SETTINGS.iter().find(is_it).unwrap().kind, &threshold.takes) {
+                    (Kind::Span { range, step, .. }, Takes::Whole { range: takes, step: steps }) => {
+                        assert_eq!((range, step), (takes, steps), "{}", threshold.name);
+                    }
+                    (Kind::Count { range, .. }, Takes::Whole { range: takes, step: 1 }) => {
+                        assert_eq!(range, takes, "{}", threshold.name);
+                    }
+                    (Kind::Thousandths { range, .. }, Takes::Decimal { range: takes, digits: MILLI }) => {
+                        let range = u64::from(*range.start())..=u64::from(*range.end());
+                        assert_eq!(range, *takes, "{}", threshold.name);
+                    }
+                    (Kind::Trillionths { range, .. }, Takes::Decimal { range: takes, digits: PICO }) => {
+                        assert_eq!(range, takes, "{}", threshold.name);
+                    }
+                    _ => panic!("{}.{} is spelt in two ways", section, threshold.name),
+                }
+            }
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! How values are written: spans of time, decimals, and names that were nearly right.
 
+pub(super) use gyre_domain::money::parse_fraction as read_decimal;
 use toml::de::DeValue;
 
 pub(super) const MINUTE_MS: u64 = 60_000;
@@ -40,15 +41,6 @@ pub(super) fn decimal(number: u64, digits: usize) -> String {
     let padded = format!("{number:0width$}");
     let (whole, part) = padded.split_at(padded.len() - digits);
     format!("{whole}.{part}").trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-pub(super) fn read_decimal(text: &str, digits: usize) -> Option<u64> {
-    let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
-    if !are_digits(whole) || !are_digits(part) || part.len() > digits {
-        return None;
-    }
-    format!("{whole}{part:0<digits$}").parse().ok()
 }
 
 /// The units of spans, largest first.

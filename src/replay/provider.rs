@@ -4,7 +4,6 @@ use std::path::Path;
 
 use gyre_dataflows::decode::Decoder;
 use gyre_dataflows::decode::provider::Provider;
-use gyre_domain::records::Topic;
 use gyre_domain::rules::Rules;
 
 use crate::error::Result;
@@ -24,7 +23,7 @@ pub fn read(input: &Path, decoder: Decoder, rules: &Rules) -> Result<Option<Prov
     }
     let mut answers = Vec::new();
     for file in lines::find(&folder)? {
-        if matches!(file.topic, Topic::Games | Topic::Accounts) {
+        if file.topic.is_reference() {
             continue;
         }
         let mut blocks = BlockReader::open(&file)?;

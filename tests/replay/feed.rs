@@ -17,7 +17,7 @@ pub const MINUTE: u64 = 60 * SECOND;
 pub const DAY: u64 = 24 * 60 * MINUTE;
 
 /// The files that a replay reads.
-pub const STREAMS: [&str; 6] = ["wagers", "outcomes", "payments", "games", "accounts", "commands"];
+pub const STREAMS: [&str; 7] = ["wagers", "outcomes", "payments", "games", "accounts", "rules", "commands"];
 
 pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)

@@ -12,13 +12,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use self::fields::{Field, MISSING, Members};
+use crate::anomaly::AnomalyKind;
 use crate::cause::Cause;
 use crate::commands::{Command, CommandKind};
 use crate::currency::{Currencies, Currency};
 use crate::money::{Quantity, parse_minor, parse_quantity};
 use crate::records::{
-    Account, Game, Origin, Outcome, OutcomeKind, Payment, PaymentKind, Record, Text, Topic, UNSAID, Wager,
-    digest, outcome_id,
+    Account, Action, Game, Origin, Outcome, OutcomeKind, Payment, PaymentKind, Record, Rule, Text, Topic,
+    UNSAID, Wager, digest, outcome_id,
 };
 
 mod fields;
@@ -61,7 +62,7 @@ pub struct Fault {
     pub cause: Cause,
     /// As far as readable, else `"-"`.
     pub tenant: String,
-    /// As far as readable, else `"-"`; always `"-"` for accounts.
+    /// As far as readable, else `"-"`; always `"-"` for accounts and rules.
     pub provider: String,
     /// What rejects call the record, as far as readable.
     pub id: Option<String>,
@@ -113,7 +114,7 @@ impl Fault {
         let text = |field| members.text(field).ok().flatten().map(Cow::into_owned);
         let time = |field| members.time(field).ok().flatten();
         self.tenant = text(Field::Tenant).unwrap_or_else(|| UNSAID.to_owned());
-        if topic != Topic::Accounts {
+        if !topic.is_of_tenant() {
             self.provider = text(Field::Provider).unwrap_or_else(|| UNSAID.to_owned());
         }
         self.id = match topic {
@@ -128,6 +129,7 @@ impl Fault {
             Topic::Payments => text(Field::PaymentId),
             Topic::Games => text(Field::Game),
             Topic::Accounts => text(Field::Account),
+            Topic::Rules => text(Field::Rule),
             Topic::Commands => text(Field::CommandId),
         };
         if self.cause != Cause::Malformed {
@@ -203,6 +205,7 @@ impl<'a> Members<'a> {
             Topic::Payments => self.payment(currencies),
             Topic::Games => self.game(),
             Topic::Accounts => self.account(currencies),
+            Topic::Rules => self.rule(line),
             Topic::Commands => self.command(),
         }
     }
@@ -381,6 +384,33 @@ impl<'a> Members<'a> {
 }
 
 impl<'a> Members<'a> {
+    /// Which fields a rule must have depends on its kind: its line is read once more for them.
+    fn rule(&mut self, line: &'a [u8]) -> Result<Record<'a>, Box<Fault>> {
+        self.origin()?;
+        let rule = self.needed(Field::Rule)?;
+        let (name, version) = Rule::parts(&rule);
+        if version.is_some_and(str::is_empty) {
+            return Err(Fault::malformed(Field::Rule, "has an empty version"));
+        }
+        let kind = AnomalyKind::from_name(name);
+        kind.map_or(Ok(()), |kind| self.read_rule(kind, line))?;
+        let origin = self.origin()?;
+        let effective_from_ms = self.needed_effective_from()?;
+        let thresholds = kind.iter().flat_map(|kind| kind.thresholds());
+        let thresholds = thresholds.map(|threshold| self.threshold(threshold)).collect::<Result<_, _>>()?;
+        let action = Action::from_name(&self.needed_words(Field::Action)?);
+
+        let Some(kind) = kind else {
+            return Err(Fault::of(Field::Rule, Cause::UnknownKind, "names no kind of anomaly"));
+        };
+        let Some(action) = action else {
+            return Err(Fault::of(Field::Action, Cause::UnknownKind, "is not flag or hold"));
+        };
+        self.supported()?;
+        let origin = Origin { provider: Cow::Borrowed(UNSAID), ..origin };
+        Ok(Record::Rule(Rule { origin, rule, effective_from_ms, kind, thresholds, action }))
+    }
+
     fn command(&self) -> Result<Record<'a>, Box<Fault>> {
         let origin = self.origin()?;
         let command_id = self.needed(Field::CommandId)?;

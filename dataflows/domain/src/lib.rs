@@ -13,6 +13,8 @@
 //! | posting | 분개 | one leg of a double entry; an entry's postings sum to zero |
 //! | balance | 잔액 | the sum of an account's postings in a currency and wallet |
 //! | RTP | 환수율 | return to player: what a game paid back of what was staked |
+//! | anomaly | 이상 징후 | something that looks wrong, kept while it does |
+//! | rule | 규칙 | from where on something is an anomaly, and whether money is held for it |
 //! | command | 명령 | what a person decided about a record or about money |
 //! | reject | 거부 | a record set aside, with its cause |
 //! | hold | 보류 | money kept from its player until released |
@@ -20,6 +22,7 @@
 //! | re-collection | 재수집 | asking the provider for a record again |
 //! | agent tiers | 총판/매장 | partners between the house and its players |
 
+pub mod anomaly;
 pub mod cause;
 pub mod commands;
 pub mod cover;

@@ -169,6 +169,17 @@ impl Decimal9 {
     }
 }
 
+/// Reads `[0-9]+(\.[0-9]+)?` with at most `digits` digits behind the point, in units of the last of them; `None` for
+/// anything else.
+pub fn parse_fraction(text: &str, digits: usize) -> Option<u64> {
+    let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    if !are_digits(whole) || !are_digits(part) || part.len() > digits {
+        return None;
+    }
+    format!("{whole}{part:0<digits$}").parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -7,6 +7,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use crate::anomaly::{AnomalyKind, Bounds};
 use crate::commands::Command;
 use crate::currency::Currency;
 use crate::money::Quantity;
@@ -33,14 +34,23 @@ pub enum Topic {
     Games,
     /// Reference: what is known of players' accounts.
     Accounts,
+    /// Reference: from where on something is an anomaly.
+    Rules,
     /// What people decide about records and money.
     Commands,
 }
 
 impl Topic {
     /// All topics, in order.
-    pub const ALL: [Self; 6] =
-        [Self::Wagers, Self::Outcomes, Self::Payments, Self::Games, Self::Accounts, Self::Commands];
+    pub const ALL: [Self; 7] = [
+        Self::Wagers,
+        Self::Outcomes,
+        Self::Payments,
+        Self::Games,
+        Self::Accounts,
+        Self::Rules,
+        Self::Commands,
+    ];
 
     /// The name of the topic and, with `.jsonl`, of its file.
     pub const fn name(self) -> &'static str {
@@ -50,8 +60,19 @@ impl Topic {
             Self::Payments => "payments",
             Self::Games => "games",
             Self::Accounts => "accounts",
+            Self::Rules => "rules",
             Self::Commands => "commands",
         }
+    }
+
+    /// Whether its rows are in force from a time on, and are read before what they judge.
+    pub const fn is_reference(self) -> bool {
+        matches!(self, Self::Games | Self::Accounts | Self::Rules)
+    }
+
+    /// Whether its records are the tenant's, whoever provides the games.
+    pub const fn is_of_tenant(self) -> bool {
+        matches!(self, Self::Accounts | Self::Rules)
     }
 
     /// The topic of a name.
@@ -71,7 +92,7 @@ impl fmt::Display for Topic {
 pub struct Origin<'a> {
     /// The operator whose books these are; `"-"` unless said.
     pub tenant: Text<'a>,
-    /// Who sent the record; `"-"` unless said; always `"-"` for accounts.
+    /// Who sent the record; `"-"` unless said; always `"-"` for accounts and rules.
     pub provider: Text<'a>,
     /// A higher revision replaces a lower one.
     pub revision: i64,
@@ -265,6 +286,89 @@ pub struct Account<'a> {
     pub tier: Option<Text<'a>>,
 }
 
+/// What a rule does about an anomaly.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(u8)]
+pub enum Action {
+    /// Tells it.
+    Flag,
+    /// Holds payouts too, while it stands.
+    Hold,
+}
+
+impl Action {
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Flag => "flag",
+            Self::Hold => "hold",
+        }
+    }
+
+    /// The action of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Flag, Self::Hold].into_iter().find(|action| action.name() == name)
+    }
+}
+
+/// A threshold as a rules row spells it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Spelt<'a> {
+    /// A whole number.
+    Whole(u64),
+    /// Decimal string, as spelt.
+    Decimal(Text<'a>),
+}
+
+/// From where on something is an anomaly of a kind, for a tenant, from a time on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rule<'a> {
+    /// Tenant, revision, receipt; the provider is always `"-"`.
+    pub origin: Origin<'a>,
+    /// The name of its kind, and perhaps `/` and a version.
+    pub rule: Text<'a>,
+    /// In force from here on.
+    pub effective_from_ms: u64,
+    /// What it judges.
+    pub kind: AnomalyKind,
+    /// In the order of its kind's.
+    pub thresholds: Vec<Spelt<'a>>,
+    /// What it does.
+    pub action: Action,
+}
+
+impl Rule<'_> {
+    /// The kind's name and, where there is one, the version in the text of a rule.
+    pub fn parts(rule: &str) -> (&str, Option<&str>) {
+        rule.split_once('/').map_or((rule, None), |(kind, version)| (kind, Some(version)))
+    }
+
+    /// Its thresholds, as numbers.
+    pub fn bounds(&self) -> Bounds {
+        let mut bounds = Bounds::default();
+        for ((bound, spelt), threshold) in bounds.iter_mut().zip(&self.thresholds).zip(self.kind.thresholds())
+        {
+            *bound = match spelt {
+                Spelt::Whole(number) => *number,
+                Spelt::Decimal(text) => threshold.takes.read(text).unwrap_or_default(),
+            };
+        }
+        bounds
+    }
+
+    /// What anomalies say they were judged by.
+    pub fn version(&self) -> String {
+        let mut version = match Self::parts(&self.rule) {
+            (_, Some(_)) => self.rule.to_string(),
+            (kind, None) => format!("{kind}/{}", self.effective_from_ms),
+        };
+        if self.origin.revision > 0 {
+            version.push_str(&format!(".{}", self.origin.revision));
+        }
+        version
+    }
+}
+
 /// A sound record of any topic.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Record<'a> {
@@ -278,6 +382,8 @@ pub enum Record<'a> {
     Game(Game<'a>),
     /// Reference.
     Account(Account<'a>),
+    /// Reference.
+    Rule(Rule<'a>),
     /// What somebody decided.
     Command(Command<'a>),
 }
@@ -291,6 +397,7 @@ impl<'a> Record<'a> {
             Self::Payment(_) => Topic::Payments,
             Self::Game(_) => Topic::Games,
             Self::Account(_) => Topic::Accounts,
+            Self::Rule(_) => Topic::Rules,
             Self::Command(_) => Topic::Commands,
         }
     }
@@ -303,6 +410,7 @@ impl<'a> Record<'a> {
             Self::Payment(payment) => &payment.origin,
             Self::Game(game) => &game.origin,
             Self::Account(account) => &account.origin,
+            Self::Rule(rule) => &rule.origin,
             Self::Command(command) => &command.origin,
         }
     }
@@ -315,6 +423,7 @@ impl<'a> Record<'a> {
             Self::Payment(payment) => &mut payment.origin,
             Self::Game(game) => &mut game.origin,
             Self::Account(account) => &mut account.origin,
+            Self::Rule(rule) => &mut rule.origin,
             Self::Command(command) => &mut command.origin,
         };
         origin.revision = revision;
@@ -329,6 +438,7 @@ impl<'a> Record<'a> {
             Self::Payment(payment) => Cow::Borrowed(&payment.payment_id),
             Self::Game(game) => Cow::Borrowed(&game.game),
             Self::Account(account) => Cow::Borrowed(&account.account),
+            Self::Rule(rule) => Cow::Borrowed(&rule.rule),
             Self::Command(command) => Cow::Borrowed(&command.command_id),
         }
     }
@@ -340,7 +450,7 @@ impl<'a> Record<'a> {
             Self::Outcome(outcome) => Some(outcome.at_ms),
             Self::Payment(payment) => Some(payment.at_ms),
             Self::Command(command) => Some(command.at_ms),
-            Self::Game(_) | Self::Account(_) => None,
+            Self::Game(_) | Self::Account(_) | Self::Rule(_) => None,
         }
     }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::anomaly::{AnomalyKind, Bounds};
+
 const MINUTE_MS: u64 = 60_000;
 const DAY_MS: u64 = 86_400_000;
 
@@ -81,6 +83,33 @@ impl Default for Rules {
             covered_stake_min: 0,
             covered_rounds_min: 3,
             currencies: Vec::new(),
+        }
+    }
+}
+
+impl Rules {
+    /// The thresholds by which a kind of anomaly is judged where no rules row says others.
+    pub fn bounds(&self, kind: AnomalyKind) -> Bounds {
+        let thresholds = &self.thresholds;
+        match kind {
+            AnomalyKind::Velocity => [self.velocity_window_ms, self.velocity_wagers_max, 0],
+            AnomalyKind::StakeSpike => [self.spike_score_max.into(), self.spike_wagers_min, 0],
+            AnomalyKind::RtpOutOfBand => [self.rtp_band_z.into(), 0, 0],
+            AnomalyKind::ImprobableWins => [thresholds.wins_chance_max_e12, 0, 0],
+            AnomalyKind::DepositThenWithdraw => {
+                [thresholds.turnover_ratio_min.into(), thresholds.turnover_deposits_min, 0]
+            }
+            AnomalyKind::Structuring => [thresholds.structuring_limit, 0, 0],
+            AnomalyKind::SlowDrift => [thresholds.drift_slack.into(), thresholds.drift_limit.into(), 0],
+            AnomalyKind::LinkedAccounts => [self.device_accounts_min, self.instrument_accounts_min, 0],
+            AnomalyKind::OppositeBetting => {
+                [self.net_exposure_max.into(), self.covered_stake_min, self.covered_rounds_min]
+            }
+            AnomalyKind::Conflict
+            | AnomalyKind::Overdraft
+            | AnomalyKind::PayoutAboveMaximum
+            | AnomalyKind::BalanceMismatch
+            | AnomalyKind::LateWager => Bounds::default(),
         }
     }
 }

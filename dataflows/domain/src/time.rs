@@ -33,6 +33,13 @@ impl GamingDays {
         local.div_euclid(86_400) as i32
     }
 
+    /// When the day began in which a quarter of an hour since 1970 UTC lies.
+    pub fn start_ms(&self, quarter: u32) -> u64 {
+        let day = self.day_of(quarter);
+        let earlier = (0..quarter).rev().take_while(|&earlier| self.day_of(earlier) == day);
+        u64::from(earlier.last().unwrap_or(quarter)) * QUARTER_SECONDS as u64 * 1_000
+    }
+
     /// `day:2026-01-01`.
     pub fn text(day: i32) -> String {
         let date = jiff::Timestamp::from_second(i64::from(day) * 86_400).unwrap_or_default();
@@ -58,6 +65,7 @@ mod tests {
         let seoul = GamingDays::in_zone("Asia/Seoul").expect("a zone of the database");
         assert_eq!(GamingDays::text(seoul.day_of(quarter)), "day:2026-01-02");
         assert_eq!(GamingDays::text(seoul.day_of(quarter - 1)), "day:2026-01-01");
+        assert_eq!(seoul.start_ms(quarter + 95), 1_767_279_600_000);
         assert_eq!(hour_text(1_767_279_600 / 3_600), "hour:2026-01-01T15:00:00Z");
         assert!(GamingDays::in_zone("Mars/Olympus").is_none());
     }

@@ -12,8 +12,9 @@ use super::HOUR_MS;
 use crate::Tick;
 use crate::graph::Settings;
 use crate::names::Names;
-use crate::rows::{AnomalyKind, Output};
-use crate::seams::Reading;
+use crate::rows::{Anomaly, AnomalyKind, Output};
+use crate::rulebook::{RuleRow, Rulebook, Ruling};
+use crate::seams::{AT_END, Found, HoldTarget};
 
 /// A game, by number, in a currency.
 type Game = (u32, Currency);
@@ -23,8 +24,8 @@ pub(super) struct Drifts {
     names: Rc<RefCell<Names>>,
     /// Whether changes are read.
     changes: bool,
-    slack_e4: u64,
-    limit_e4: u64,
+    settings: Settings,
+    rules: Rulebook,
     games: BTreeMap<Game, Drift>,
 }
 
@@ -34,35 +35,82 @@ impl Drifts {
         Self {
             names: Rc::clone(names),
             changes: settings.wanted.changes,
-            slack_e4: u64::from(settings.thresholds.drift_slack) * 10,
-            limit_e4: u64::from(settings.thresholds.drift_limit) * 10,
+            settings: settings.clone(),
+            rules: Rulebook::new(&settings.bounds),
             games: BTreeMap::new(),
         }
     }
 
+    fn ruling(&self, (game, _): Game) -> &Ruling {
+        let names = self.names.borrow();
+        let tenant = if self.rules.is_empty() { "" } else { names.game(game).0 };
+        self.rules.ruling(self.rules.of(tenant, AnomalyKind::SlowDrift).newest())
+    }
+
+    /// The game's slack and limit, in ten-thousandths.
+    fn terms(&self, game: Game) -> (u64, u64) {
+        let [slack, limit, _] = self.ruling(game).bounds;
+        (slack * 10, limit * 10)
+    }
+
+    /// Rules have changed: the hours of the tenants' games are read anew.
+    pub(super) fn heed(&mut self, tick: Tick, rules: &[(RuleRow, Tick, isize)], out: &mut Found) {
+        let names = Rc::clone(&self.names);
+        let is_touched = |game: Game| {
+            let names = names.borrow();
+            let tenant = names.game(game.0).0;
+            rules.iter().any(|(row, ..)| *row.tenant == *tenant)
+        };
+        let touched: Vec<Game> = self.games.keys().copied().filter(|game| is_touched(*game)).collect();
+        touched.iter().for_each(|game| self.tell_peak(*game, tick, -1, out));
+        for (row, _, diff) in rules {
+            self.rules.take(row, *diff);
+        }
+        for game in touched {
+            self.games.get_mut(&game).into_iter().for_each(Drift::read_anew);
+            self.tell_peak(game, tick, 1, out);
+        }
+    }
+
+    fn peak(&mut self, game: Game) -> Option<Peak> {
+        let (slack_e4, limit_e4) = self.terms(game);
+        self.games.get_mut(&game)?.peak(slack_e4, limit_e4)
+    }
+
+    /// Tells that a game drifts (`diff` 1) or no more (−1), if it does by its rule and somebody reads changes.
+    fn tell_peak(&mut self, game: Game, tick: Tick, diff: isize, out: &mut Found) {
+        if let Some(peak) = self.peak(game).filter(|_| self.changes) {
+            self.tell(game, &peak, tick, diff, out);
+        }
+    }
+
+    fn tell(&self, game: Game, peak: &Peak, tick: Tick, diff: isize, out: &mut Found) {
+        out.told.counts.anomalies[AnomalyKind::SlowDrift as usize] += diff as i64;
+        if self.changes {
+            let changes = &mut out.told.changes;
+            changes.push(Output::Anomalies, tick, diff as i64, |text| self.push_row(text, game, peak));
+        }
+        let names = self.names.borrow();
+        let (tenant, provider, name) = names.game(game.0);
+        let target = HoldTarget::game(&self.settings.keys, tenant, provider, name);
+        out.ground(self.ruling(game), target, tick, diff);
+    }
+
     /// An hour's score is another one, or there is none any more: tells what that changes.
-    pub(super) fn change(
-        &mut self,
-        game: Game,
-        hour: u32,
-        score: Option<i128>,
-        tick: Tick,
-        out: &mut Reading,
-    ) {
+    pub(super) fn change(&mut self, game: Game, hour: u32, score: Option<i128>, tick: Tick, out: &mut Found) {
         if score.is_none() && !self.games.contains_key(&game) {
             return;
         }
+        let (slack_e4, limit_e4) = self.terms(game);
         let drift = self.games.entry(game).or_default();
-        let before = drift.peak(self.slack_e4, self.limit_e4);
+        let before = drift.peak(slack_e4, limit_e4);
         drift.put(hour, score);
-        let after = drift.peak(self.slack_e4, self.limit_e4);
+        let after = drift.peak(slack_e4, limit_e4);
         if before == after {
             return;
         }
         for (peak, diff) in [(before, -1), (after, 1)] {
-            let Some(peak) = peak else { continue };
-            out.counts.anomalies[AnomalyKind::SlowDrift as usize] += diff;
-            out.changes.push(Output::Anomalies, tick, diff, |text| self.push_row(text, game, &peak));
+            peak.iter().for_each(|peak| self.tell(game, peak, tick, diff, out));
         }
     }
 
@@ -71,32 +119,36 @@ impl Drifts {
         if score.is_none() && !self.games.contains_key(&game) {
             return;
         }
+        let (slack_e4, _) = self.terms(game);
         let drift = self.games.entry(game).or_default();
         if !self.changes {
             drift.put(hour, score);
         }
         if !at_end {
-            drift.leave(hour, self.slack_e4);
+            drift.leave(hour, slack_e4);
         }
     }
 
     /// Tells what stands at the end.
-    pub(super) fn end(&mut self, out: &mut Reading) {
-        for (game, mut drift) in std::mem::take(&mut self.games) {
-            let Some(peak) = drift.peak(self.slack_e4, self.limit_e4) else { continue };
+    pub(super) fn end(&mut self, out: &mut Found) {
+        let games: Vec<Game> = self.games.keys().copied().collect();
+        for game in games {
+            let Some(peak) = self.peak(game) else { continue };
             if !self.changes {
-                out.counts.anomalies[AnomalyKind::SlowDrift as usize] += 1;
+                self.tell(game, &peak, AT_END, 1, out);
             }
-            out.rest.loose.push(Output::Anomalies, 0, 1, |text| self.push_row(text, game, &peak));
+            out.told.rest.loose.push(Output::Anomalies, 0, 1, |text| self.push_row(text, game, &peak));
         }
     }
 
-    fn push_row(&self, out: &mut Vec<u8>, (game, currency): Game, peak: &Peak) {
-        let names = self.names.borrow();
-        let (tenant, provider, game) = names.game(game);
+    fn push_row(&self, out: &mut Vec<u8>, game: Game, peak: &Peak) {
+        let (names, version) = (self.names.borrow(), &self.ruling(game).version);
+        let (number, currency) = game;
+        let (tenant, provider, game) = names.game(number);
         let subject = format!("{provider}/{game}/{}", currency.code());
         let at_ms = u64::from(peak.at) * HOUR_MS;
-        AnomalyKind::SlowDrift.push(out, tenant, &subject, Some(at_ms), |evidence| {
+        let anomaly = Anomaly { kind: AnomalyKind::SlowDrift, tenant, subject: &subject, at_ms: Some(at_ms) };
+        anomaly.push(out, version, |evidence| {
             evidence
                 .text("direction", peak.direction.name())
                 .text("since", &hour_text(peak.since))

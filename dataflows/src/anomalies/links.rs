@@ -5,6 +5,8 @@
 //!                                          ▲          │
 //! bets ──▶ gather by round ──▶ shares ──▶ asking      └─▶ shares by component and round ──▶ opposite_betting
 //! ```
+//! Each is judged by the newest rule of its tenant, which joins the data as data.
+//!
 //! At every tick `linked_accounts` has one row for each component of at least two accounts, where accounts and what
 //! enough of them used are nodes, and each standing tie is a link; a link that is withdrawn splits it again. What too
 //! few accounts used links nobody. `opposite_betting` has one row for each group (a component, or an account that is
@@ -13,75 +15,115 @@
 //! Ties and shares are kept for good: as many as there are pairs of account and device or instrument, and pairs of
 //! account and round in which several wagers met. *Not* here: which records stand, which matching says.
 
+use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
 use differential_dataflow::trace::implementations::{ValBuilder, ValSpine};
 use differential_dataflow::{AsCollection, VecCollection};
+use gyre_domain::anomaly::AnomalyKind;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::operator::empty;
 
 use crate::Tick;
 use crate::graph::Settings;
 use crate::ops::by_tick::by_tick;
-use crate::seams::{LinkStreams, Means, Player, Reading, Shared, Tie};
+use crate::rulebook::{RuleChange, Ruling};
+use crate::seams::{Found, HoldTarget, LinkStreams, Means, Player, Shared, Tie};
 use components::{Part, Rider, contract};
-use telling::Teller;
+use ruled::{OfTenant, Rules};
+use telling::{Line, Teller};
 
 pub mod components;
 mod held;
 mod rounds;
+mod ruled;
 mod telling;
 
-/// How many accounts must have used something for it to link them.
-#[derive(Clone, Copy, Debug)]
-pub struct Thresholds {
-    /// A device.
-    pub device_accounts_min: usize,
-    /// A payment instrument.
-    pub instrument_accounts_min: usize,
-}
-
-impl Thresholds {
-    fn of(&self, means: Means) -> usize {
-        match means {
-            Means::Device => self.device_accounts_min,
-            Means::Instrument => self.instrument_accounts_min,
-        }
-    }
-}
-
-/// Builds the stage.
-pub fn build<'s>(inputs: LinkStreams<'s>, settings: &Settings) -> StreamVec<'s, Tick, Reading> {
+/// Builds the stage; `rules` are those whose time has come.
+pub fn build<'s>(
+    inputs: LinkStreams<'s>,
+    rules: StreamVec<'s, Tick, RuleChange>,
+    settings: &Settings,
+) -> StreamVec<'s, Tick, Found> {
+    let rules = Rules { in_force: rules, settings };
     let ties = held::until_read(inputs.ties, "hold ties", settings).as_collection();
     let players = held::until_read(inputs.players, "hold players", settings).as_collection();
     let shares = rounds::gather(inputs.bets, settings);
     let shares = held::until_read(shares, "hold shares", settings).as_collection();
 
-    let (links, riders) = stars(ties, settings.linking);
+    let Stars { links, riders, accounts } = stars(ties, &rules);
     let asking = rounds::asking(shares.clone(), players);
     let components = contract(links, riders.concat(asking));
-    let linked = components.clone().flat_map(|(_, rider)| match rider {
-        Rider::Told(told) => telling::linked_accounts(&told),
+    let told = components.clone().flat_map(|(_, rider)| match rider {
+        Rider::Told(told) => Some(told),
         Rider::Asking(..) => None,
     });
     let asked = components.flat_map(|(component, rider)| match rider {
-        Rider::Asking(player, name) => Some((player, (component, name))),
+        Rider::Asking(player, name) => Some((player, component, name)),
         _ => None,
     });
-    let rows = linked.concat(rounds::opposite_betting(shares, asked, settings));
-    by_tick(rows.inner, Pipeline, "tell links", settings.rest_at_end, Teller::new(settings.wanted))
+    let linked = rules
+        .judge(told, AnomalyKind::LinkedAccounts, "judge components")
+        .flat_map(|(told, ruling)| telling::linked_accounts(&told, &ruling));
+    // All of a component, not only those that are listed: each was linked by something.
+    let linked_holds = rules
+        .judge(accounts, AnomalyKind::LinkedAccounts, "judge linked accounts")
+        .flat_map(|(player, ruling)| ruling.holds.then(|| Line::Ground(HoldTarget::Account(player.key))));
+    let asked = rules.judge(asked, AnomalyKind::OppositeBetting, "judge those who share rounds");
+    let lines = linked.concat(linked_holds).concat(rounds::opposite_betting(shares, asked, settings));
+    let teller = Teller::new(settings.wanted);
+    by_tick(lines.inner, empty(rules.in_force.scope()), Pipeline, "tell links", settings.rest_at_end, teller)
 }
 
-/// Links between nodes, and what nodes are called.
-type Stars<'s> = (VecCollection<'s, Tick, (u128, u128)>, VecCollection<'s, Tick, (u128, Rider)>);
+/// Who is linked by what.
+struct Stars<'s> {
+    /// Links between nodes.
+    links: VecCollection<'s, Tick, (u128, u128)>,
+    /// What is to be told of the nodes.
+    riders: VecCollection<'s, Tick, (u128, Rider)>,
+    /// The accounts among them.
+    accounts: VecCollection<'s, Tick, Player>,
+}
+
+impl OfTenant for Player {
+    fn tenant(&self) -> &str {
+        self.name.tenant()
+    }
+}
+
+/// What is shared, the least of the accounts that used it, and how many did.
+type Used = (Shared, u128, u64);
+
+impl OfTenant for Used {
+    fn tenant(&self) -> &str {
+        self.0.name.tenant()
+    }
+}
+
+/// Whether so many accounts on what they share are linked by it.
+fn links_them(means: Means, accounts: u64, ruling: &Ruling) -> bool {
+    let [device_accounts_min, instrument_accounts_min, _] = ruling.bounds;
+    accounts
+        >= match means {
+            Means::Device => device_accounts_min,
+            Means::Instrument => instrument_accounts_min,
+        }
+}
 
 /// Links each account to the least of those who used the same, where enough did; and says what is to be told of them.
-pub fn stars<'s>(ties: VecCollection<'s, Tick, Tie>, thresholds: Thresholds) -> Stars<'s> {
+fn stars<'s>(ties: VecCollection<'s, Tick, Tie>, rules: &Rules<'s, '_>) -> Stars<'s> {
     let users =
         ties.map(|tie| (tie.shared, tie.player)).arrange_by_key_named("arrange accounts by what they used");
-    let least = users.clone().reduce_abelian::<_, ValBuilder<_, _, _, _>, ValSpine<_, _, _, _>, _, _>(
+    let rules_come = rules.settings.rules_come;
+    let config = rules.config(AnomalyKind::LinkedAccounts);
+    let used = users.clone().reduce_abelian::<_, ValBuilder<_, _, _, _>, ValSpine<_, _, _, _>, _, _>(
         "find the least account of what is shared",
         move |shared: &Shared, players: &[(&Player, isize)], least| {
-            if players.len() >= thresholds.of(shared.means) {
-                least.push((players[0].0.key, 1isize));
+            let accounts = players.len() as u64;
+            // Where rules can come, how many there are is told: then a rule that comes finds them.
+            if rules_come && accounts > 1 {
+                least.push(((players[0].0.key, accounts), 1isize));
+            } else if links_them(shared.means, accounts, &config) {
+                least.push(((players[0].0.key, 0), 1isize));
             }
         },
         |rows, shared, least| {
@@ -89,15 +131,31 @@ pub fn stars<'s>(ties: VecCollection<'s, Tick, Tie>, thresholds: Thresholds) -> 
             rows.extend(least.drain(..).map(|(least, time, diff)| ((shared.clone(), least), time, diff)));
         },
     );
-    let spokes = users.join_core(least.clone(), |_, player, least| Some((player.clone(), *least)));
+    let least = if rules_come { enough(used.as_collection(used_by), rules) } else { used };
+    let spokes = users.join_core(least.clone(), |_, player, (least, _)| Some((player.clone(), *least)));
     let shared = least
-        .as_collection(|shared, least| (*least, shared.clone()))
+        .as_collection(|shared, (least, _)| (*least, shared.clone()))
         .map(|(least, shared)| (least, Rider::of(Part::Shared(shared.means), shared.name)));
-    let accounts = spokes
-        .clone()
-        .map(|(player, _)| player)
-        .threshold_named("name each account once", |_, _| 1isize)
-        .map(|player| (player.key, Rider::of(Part::Account, player.name)));
+    let accounts =
+        spokes.clone().map(|(player, _)| player).threshold_named("name each account once", |_, _| 1isize);
+    let told = accounts.clone().map(|player| (player.key, Rider::of(Part::Account, player.name)));
     let links = spokes.flat_map(|(player, least)| (player.key != least).then_some((player.key, least)));
-    (links, accounts.concat(shared))
+    Stars { links, riders: told.concat(shared), accounts }
 }
+
+fn used_by(shared: &Shared, (least, accounts): &(u128, u64)) -> Used {
+    (shared.clone(), *least, *accounts)
+}
+
+/// Those of things used that link their accounts by the rules.
+fn enough<'s>(used: VecCollection<'s, Tick, Used>, rules: &Rules<'s, '_>) -> Least<'s> {
+    rules
+        .judge(used, AnomalyKind::LinkedAccounts, "judge what is shared")
+        .flat_map(|((shared, least, accounts), ruling)| {
+            links_them(shared.means, accounts, &ruling).then_some((shared, (least, 0)))
+        })
+        .arrange_by_key_named("arrange what links accounts")
+}
+
+/// The least account of what is shared.
+type Least<'s> = Arranged<'s, TraceAgent<ValSpine<Shared, (u128, u64), Tick, isize>>>;

@@ -15,7 +15,8 @@ use std::rc::Rc;
 use gyre_domain::integrity::wins::{Improbable, Wins};
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
-use timely::dataflow::operators::core::Concatenate;
+use timely::dataflow::operators::core::{Concatenate, Filter};
+use timely::dataflow::operators::generic::operator::empty;
 use timely::dataflow::operators::vec::{Broadcast, Map};
 
 use crate::Tick;
@@ -24,8 +25,9 @@ use crate::names::Names;
 use crate::ops::by_tick::{ByTick, by_tick};
 use crate::ops::fan_out::fan_out;
 use crate::ops::sum_by_key::{Sum, Teller, sum_by_key};
-use crate::rows::{AnomalyKind, Output};
-use crate::seams::Reading;
+use crate::rows::{Anomaly, AnomalyKind, Output};
+use crate::rulebook::{RuleChange, RuleRow, Rulebook, Ruling};
+use crate::seams::{AT_END, Found, HoldTarget};
 
 impl Sum for Wins {
     fn add(&mut self, addend: &Self) {
@@ -37,9 +39,6 @@ impl Sum for Wins {
     }
 }
 
-/// After every tick of a job: when sums at rest are told.
-const AT_END: Tick = Tick::MAX - 1;
-
 /// A change of the number of players: the key of the tenant, its name, how many more.
 type Players = (u128, Box<str>, i64, Tick);
 
@@ -49,26 +48,34 @@ type Count = (Box<str>, u64, Tick);
 /// Builds this part of the stage.
 pub(super) fn build<'s>(
     wins: StreamVec<'s, Tick, (u32, Wins, Tick)>,
+    rules: StreamVec<'s, Tick, RuleChange>,
     names: &Rc<RefCell<Names>>,
     settings: &Settings,
-) -> StreamVec<'s, Tick, Reading> {
-    let teller = Winnings { names: Rc::clone(names), settings: settings.clone() };
-    let summed = sum_by_key(wins, Pipeline, "sum winnings by account", settings.rest_at_end, teller);
+) -> StreamVec<'s, Tick, Found> {
+    let scope = wins.scope();
+    let rules = rules.filter(|(row, ..)| row.kind == AnomalyKind::ImprobableWins);
+    let book = || Rulebook::new(&settings.bounds);
+    let teller = Winnings { names: Rc::clone(names), settings: settings.clone(), rules: book() };
+    let summed =
+        sum_by_key(wins, rules.clone(), Pipeline, "sum winnings by account", settings.rest_at_end, teller);
     let (lucky, players) = fan_out(summed, "hand out winnings and players", |summed: Summed, parts| {
         parts.first.extend(summed.lucky);
         parts.second.extend(summed.players);
     });
     let by_tenant = Exchange::new(|players: &Players| players.0 as u64);
-    let counts = by_tick(players, by_tenant, "count players by tenant", false, Counts::default());
+    let counts =
+        by_tick(players, empty(scope), by_tenant, "count players by tenant", false, Counts::default());
     let counts = counts.flat_map(|counts: Vec<Count>| counts).broadcast();
-    let news = lucky.scope().concatenate([lucky, counts.map(News::Players)]);
+    let news = scope.concatenate([lucky, counts.map(News::Players)]);
     let judge = Judge {
         names: Rc::clone(names),
         settings: settings.clone(),
+        rules: book(),
+        rejudged: BTreeSet::new(),
         lucky: BTreeMap::new(),
         players: BTreeMap::new(),
     };
-    by_tick(news, Pipeline, "judge winnings", settings.rest_at_end, judge)
+    by_tick(news, rules, Pipeline, "judge winnings", settings.rest_at_end, judge)
 }
 
 /// What the sums tell.
@@ -90,12 +97,15 @@ enum News {
 struct Winnings {
     names: Rc<RefCell<Names>>,
     settings: Settings,
+    rules: Rulebook,
 }
 
 impl Winnings {
     /// Only what would be improbable for a single player can be so among many.
-    fn is_lucky(&self, wins: &Wins) -> bool {
-        wins.judge(1, self.settings.thresholds.wins_chance_max_e12).is_some()
+    fn is_lucky(&self, account: u32, wins: &Wins) -> bool {
+        let names = self.names.borrow();
+        let tenant = if self.rules.is_empty() { "" } else { names.account(account).0 };
+        wins.judge(1, newest(&self.rules, tenant).bounds[0]).is_some()
     }
 
     fn tenant(&self, account: u32) -> Box<str> {
@@ -106,7 +116,36 @@ impl Winnings {
 impl Teller for Winnings {
     type Key = u32;
     type Sum = Wins;
+    type Side = RuleRow;
     type Out = Summed;
+
+    fn heed<'a>(
+        &mut self,
+        tick: Tick,
+        rules: &[(RuleRow, Tick, isize)],
+        sums: impl Iterator<Item = (&'a u32, &'a Wins)>,
+        out: &mut Summed,
+    ) {
+        let names = Rc::clone(&self.names);
+        let is_of = |account: u32| {
+            let names = names.borrow();
+            let tenant = names.account(account).0;
+            rules.iter().any(|(row, ..)| *row.tenant == *tenant)
+        };
+        let touched = sums.filter(|(account, _)| self.settings.wanted.changes && is_of(**account));
+        let before: Vec<_> =
+            touched.map(|(&account, wins)| (account, wins, self.is_lucky(account, wins))).collect();
+        for (row, _, diff) in rules {
+            self.rules.take(row, *diff);
+        }
+        for (account, wins, was_lucky) in before {
+            let is_lucky = self.is_lucky(account, wins);
+            if is_lucky != was_lucky {
+                let lucky = is_lucky.then(|| Box::new(wins.clone()));
+                out.lucky.push(News::Lucky(account, lucky, tick));
+            }
+        }
+    }
 
     fn tell(
         &mut self,
@@ -119,8 +158,8 @@ impl Teller for Winnings {
         if !self.settings.wanted.changes {
             return;
         }
-        let lucky = after.filter(|wins| self.is_lucky(wins));
-        if lucky.is_some() || before.is_some_and(|wins| self.is_lucky(wins)) {
+        let lucky = after.filter(|wins| self.is_lucky(*account, wins));
+        if lucky.is_some() || before.is_some_and(|wins| self.is_lucky(*account, wins)) {
             out.lucky.push(News::Lucky(*account, lucky.cloned().map(Box::new), tick));
         }
         let more = i64::from(after.is_some()) - i64::from(before.is_some());
@@ -146,7 +185,7 @@ impl Teller for Winnings {
         let mut players: BTreeMap<Box<str>, i64> = BTreeMap::new();
         for (account, wins) in sums {
             *players.entry(self.tenant(account)).or_default() += 1;
-            if self.is_lucky(&wins) {
+            if self.is_lucky(account, &wins) {
                 out.lucky.push(News::Lucky(account, Some(Box::new(wins)), AT_END));
             }
         }
@@ -168,6 +207,7 @@ struct Counts {
 
 impl ByTick for Counts {
     type In = Players;
+    type Side = ();
     type Out = Vec<Count>;
 
     fn tick(players: &Players) -> Tick {
@@ -207,22 +247,38 @@ fn rounded(players: i64) -> u64 {
 struct Judge {
     names: Rc<RefCell<Names>>,
     settings: Settings,
-    /// Accounts whose wins would be improbable for a single player, with their row where they are so among all.
-    lucky: BTreeMap<u32, (Wins, Option<Vec<u8>>)>,
+    rules: Rulebook,
+    /// Tenants whose rules have changed in the tick at hand.
+    rejudged: BTreeSet<Box<str>>,
+    /// Accounts whose wins would be improbable for a single player, with what is told where they are so among all.
+    lucky: BTreeMap<u32, (Wins, Option<Judged>)>,
     players: BTreeMap<Box<str>, u64>,
 }
 
+/// An anomaly's row, and by what it was judged.
+#[derive(Clone, PartialEq)]
+struct Judged {
+    row: Vec<u8>,
+    ruling: Ruling,
+}
+
+/// The newest rule of a tenant.
+fn newest<'b>(rules: &'b Rulebook, tenant: &str) -> &'b Ruling {
+    rules.ruling(rules.of(tenant, AnomalyKind::ImprobableWins).newest())
+}
+
 impl Judge {
-    /// The anomaly's row.
-    fn row(&self, account: u32, wins: &Wins) -> Option<Vec<u8>> {
+    /// The anomaly, where it is one.
+    fn judge(&self, account: u32, wins: &Wins) -> Option<Judged> {
         let names = self.names.borrow();
         let (tenant, account, currency) = names.account(account);
         let players = self.players.get(tenant).copied().unwrap_or(1);
-        let Improbable { z, chance, method } =
-            wins.judge(players, self.settings.thresholds.wins_chance_max_e12)?;
+        let ruling = newest(&self.rules, tenant);
+        let Improbable { z, chance, method } = wins.judge(players, ruling.bounds[0])?;
         let subject = format!("{account}/{}", currency.code());
+        let anomaly = Anomaly { kind: AnomalyKind::ImprobableWins, tenant, subject: &subject, at_ms: None };
         let mut row = Vec::with_capacity(256);
-        AnomalyKind::ImprobableWins.push(&mut row, tenant, &subject, None, |evidence| {
+        anomaly.push(&mut row, &ruling.version, |evidence| {
             evidence
                 .integer("wagers", wins.wagers)
                 .money("stake", wins.stake, currency)
@@ -232,7 +288,7 @@ impl Judge {
                 .text("method", method.name())
                 .integer("players", players as i64)
         });
-        Some(row)
+        Some(Judged { row, ruling: ruling.clone() })
     }
 
     /// The accounts of tenants whose number of players changed.
@@ -242,18 +298,23 @@ impl Judge {
         self.lucky.keys().filter(of_them).copied().collect()
     }
 
-    fn tell(&self, row: Option<&Vec<u8>>, diff: i64, tick: Tick, out: &mut Reading) {
-        let Some(row) = row else { return };
-        out.counts.anomalies[AnomalyKind::ImprobableWins as usize] += diff;
+    fn tell(&self, account: u32, judged: Option<&Judged>, diff: isize, tick: Tick, out: &mut Found) {
+        let Some(Judged { row, ruling }) = judged else { return };
+        let diff_of_rows = diff as i64;
+        out.told.counts.anomalies[AnomalyKind::ImprobableWins as usize] += diff_of_rows;
         if self.settings.wanted.changes {
-            out.changes.push(Output::Anomalies, tick, diff, |text| text.extend_from_slice(row));
+            out.told.changes.push(Output::Anomalies, tick, diff_of_rows, |text| text.extend_from_slice(row));
         }
+        let names = self.names.borrow();
+        let (tenant, account, _) = names.account(account);
+        out.ground(ruling, HoldTarget::account(&self.settings.keys, tenant, account), tick, diff);
     }
 }
 
 impl ByTick for Judge {
     type In = News;
-    type Out = Reading;
+    type Side = RuleRow;
+    type Out = Found;
 
     fn tick(news: &News) -> Tick {
         match news {
@@ -262,9 +323,17 @@ impl ByTick for Judge {
         }
     }
 
-    fn work(&mut self, tick: Tick, news: &[News], out: &mut Reading) {
-        let mut touched: BTreeMap<u32, Option<Vec<u8>>> = BTreeMap::new();
-        let mut tenants: BTreeSet<&str> = BTreeSet::new();
+    fn heed(&mut self, _tick: Tick, rules: &[(RuleRow, Tick, isize)], _out: &mut Found) {
+        for (row, _, diff) in rules {
+            self.rules.take(row, *diff);
+            self.rejudged.insert(row.tenant.clone());
+        }
+    }
+
+    fn work(&mut self, tick: Tick, news: &[News], out: &mut Found) {
+        let mut touched: BTreeMap<u32, Option<Judged>> = BTreeMap::new();
+        let rejudged = std::mem::take(&mut self.rejudged);
+        let mut tenants: BTreeSet<&str> = rejudged.iter().map(|tenant| &**tenant).collect();
         for news in news {
             match news {
                 News::Lucky(account, wins, _) => {
@@ -283,10 +352,10 @@ impl ByTick for Judge {
             touched.entry(account).or_insert(row);
         }
         for (account, before) in touched {
-            let after = self.lucky.get(&account).and_then(|(wins, _)| self.row(account, wins));
+            let after = self.lucky.get(&account).and_then(|(wins, _)| self.judge(account, wins));
             if before != after {
-                self.tell(before.as_ref(), -1, tick, out);
-                self.tell(after.as_ref(), 1, tick, out);
+                self.tell(account, before.as_ref(), -1, tick, out);
+                self.tell(account, after.as_ref(), 1, tick, out);
             }
             if let Some((_, row)) = self.lucky.get_mut(&account) {
                 *row = after;
@@ -294,16 +363,16 @@ impl ByTick for Judge {
         }
     }
 
-    fn forget_through(&mut self, _now: Tick, _out: &mut Reading) {}
+    fn forget_through(&mut self, _now: Tick, _out: &mut Found) {}
 
-    fn rest(&mut self, out: &mut Reading) -> bool {
-        for row in self.lucky.values().filter_map(|(_, row)| row.as_ref()) {
-            out.rest.loose.push(Output::Anomalies, 0, 1, |text| text.extend_from_slice(row));
+    fn rest(&mut self, out: &mut Found) -> bool {
+        for Judged { row, .. } in self.lucky.values().filter_map(|(_, judged)| judged.as_ref()) {
+            out.told.rest.loose.push(Output::Anomalies, 0, 1, |text| text.extend_from_slice(row));
         }
         true
     }
 
-    fn is_full(out: &Reading) -> bool {
-        out.bytes() > 1 << 20
+    fn is_full(out: &Found) -> bool {
+        out.told.bytes() > 1 << 20
     }
 }

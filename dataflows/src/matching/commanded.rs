@@ -19,8 +19,10 @@ use crate::packed::Packed;
 pub enum Beside {
     /// A standing reference row.
     Reference(ReferenceRow),
-    /// What somebody or a rule decided.
+    /// What somebody decided.
     Decided(Decided),
+    /// A rules row that holds payouts came or went.
+    RuleThatHolds,
 }
 
 impl Beside {
@@ -28,7 +30,7 @@ impl Beside {
     pub fn decided(&self) -> Option<&Decided> {
         match self {
             Beside::Decided(decided) => Some(decided),
-            Beside::Reference(_) => None,
+            Beside::Reference(_) | Beside::RuleThatHolds => None,
         }
     }
 }

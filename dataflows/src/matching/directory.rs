@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::keys::JobKey;
 use crate::ops::key_index::{KeyIndex, prefetch};
 use crate::packed::Packed;
+use crate::rulebook::RuleRow;
 use crate::seams::Name;
 
 /// A standing reference row, packed.
@@ -20,6 +21,8 @@ pub enum ReferenceRow {
     Game(Vec<u8>),
     /// An accounts row.
     Account(Vec<u8>),
+    /// A rules row: who judges anomalies goes by it, and nobody here.
+    Rule(RuleRow),
 }
 
 /// What a games row says of a wager.
@@ -292,11 +295,12 @@ impl Directory {
 
     /// Takes a standing reference row in, or out.
     pub fn take(&mut self, row: &ReferenceRow, diff: isize) {
-        self.any_rows += diff as i64;
         match row {
+            ReferenceRow::Rule(_) => return,
             ReferenceRow::Game(packed) => self.take_game(&Packed(packed).game(), diff),
             ReferenceRow::Account(packed) => self.take_account(&Packed(packed).account(), diff),
         }
+        self.any_rows += diff as i64;
     }
 
     fn take_game(&mut self, row: &Game<'_>, diff: isize) {

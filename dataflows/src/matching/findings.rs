@@ -3,8 +3,10 @@
 use gyre_domain::records::Wager;
 
 use super::directory::Directory;
+use crate::keys::JobKey;
 use crate::rows::records::{Maximum, Standing, push_above_maximum, push_late_wager};
 use crate::rows::{AnomalyKind, write};
+use crate::seams::{HoldTarget, Suspicion};
 
 /// What looks wrong with one wager.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,8 +18,26 @@ pub(super) enum Finding {
 }
 
 impl Finding {
-    /// The anomaly's row.
-    pub(super) fn row(self, wager: &Wager<'_>, standing: &Standing, directory: &Directory) -> Vec<u8> {
+    /// What is told of it.
+    pub(super) fn suspicion(
+        self,
+        wager: &Wager<'_>,
+        standing: &Standing,
+        directory: &Directory,
+        keys: &JobKey,
+    ) -> Suspicion {
+        let (tenant, provider) = (&*wager.origin.tenant, &*wager.origin.provider);
+        Suspicion {
+            tenant: tenant.into(),
+            kind: self.kind(),
+            at_ms: Some(wager.at_ms),
+            row: self.row(wager, standing, directory),
+            target: Some(HoldTarget::wager(keys, tenant, provider, &wager.wager_id)),
+        }
+    }
+
+    /// The anomaly's row, but for its rule.
+    fn row(self, wager: &Wager<'_>, standing: &Standing, directory: &Directory) -> Vec<u8> {
         let payout = standing.payout.unwrap_or_default();
         write(|out| match self {
             Finding::Late(known_ms) => push_late_wager(out, wager, known_ms),

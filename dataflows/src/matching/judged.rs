@@ -13,11 +13,12 @@ use super::postings;
 use super::ties::Tied;
 use super::told::{Play, QUARTER_MS, Told};
 use crate::Tick;
-use crate::directives::{Directives, Sight};
+use crate::directives::{Directives, Sight, hold_targets};
 use crate::faults::FaultTeller;
 use crate::graph::Settings;
-use crate::rows::records::{Maximum, Staked, Standing, push_conflict, push_record_reject, push_wager_state};
+use crate::rows::records::{Maximum, Staked, Standing, push_record_reject, push_wager_state};
 use crate::rows::{AnomalyKind, Output, Wanted, write};
+use crate::seams::{Payable, Suspicion};
 
 /// A judged list with all that its telling needs.
 pub struct Judged<'a> {
@@ -39,6 +40,8 @@ pub struct Judged<'a> {
     pub tick: Tick,
     /// Whether rows are wanted.
     pub wanted: Wanted,
+    /// Some rule holds payouts, or did.
+    pub may_hold: bool,
 }
 
 impl Judged<'_> {
@@ -51,12 +54,15 @@ impl Judged<'_> {
         told.faults.extend(
             self.life.rejects.iter().filter_map(|&(at, cause)| self.faults.fault(&self.records[at], cause)),
         );
-        told.marks.anomalies.extend(self.conflicts().iter().map(|_| AnomalyKind::Conflict as u8));
+        let conflicts = self.conflicts();
+        told.marks.anomalies.extend(conflicts.iter().map(|_| AnomalyKind::Conflict as u8));
+        let keys = &self.settings.keys;
+        told.suspicions.extend(conflicts.iter().filter_map(|rivals| Suspicion::conflict(rivals, keys)));
         if let Some((at, wager)) = self.life.wager.map(|at| (at, self.wager(at))) {
             self.tell_wager(at, wager, &mut told);
         }
         if self.wanted.changes {
-            self.push_rejects_and_conflicts(&mut told);
+            self.push_rejects(&mut told);
         }
         told
     }
@@ -82,14 +88,14 @@ impl Judged<'_> {
         }
         let findings = self.findings(wager, &standing);
         told.marks.anomalies.extend(findings.iter().map(|finding| finding.kind() as u8));
+        let keys = &self.settings.keys;
+        told.suspicions
+            .extend(findings.iter().map(|it| it.suspicion(wager, &standing, self.directory, keys)));
         if !self.wanted.changes {
             return;
         }
         told.rows
             .push((Output::WagerStates, write(|out| push_wager_state(out, &Staked::of(wager), &standing))));
-        for finding in findings {
-            told.rows.push((Output::Anomalies, finding.row(wager, &standing, self.directory)));
-        }
         if is_missing {
             let row = write(|out| {
                 let position = self.filed[at].position();
@@ -120,7 +126,7 @@ impl Judged<'_> {
         }
     }
 
-    /// Whether its payouts are held.
+    /// Whether commands hold its payouts.
     fn hold(&self, wager: &Wager<'_>, account: u32, told: &mut Told) -> bool {
         let (is_held, asked) = self.directives.holding_of(wager, &self.settings.keys);
         told.sights.extend(asked.into_iter().map(Sight::standing));
@@ -128,7 +134,29 @@ impl Judged<'_> {
         if is_held && payouts().next().is_some() {
             told.held = Some((account, payouts().map(i128::from).sum(), payouts().count() as i64));
         }
+        if self.may_hold && !is_held && payouts().next().is_some() {
+            let amount = (payouts().map(i128::from).sum(), payouts().count() as i64);
+            told.payable = Some(self.payable(wager, account, amount));
+        }
         is_held
+    }
+
+    /// Its payouts, as a rule could hold them.
+    fn payable(&self, wager: &Wager<'_>, account: u32, (minor, legs): (i128, i64)) -> Box<Payable> {
+        let latest_ms = self.records.iter().filter_map(Record::at_ms).max().unwrap_or_default();
+        let mut postings = Vec::new();
+        for &at in self.life.settles.iter().filter(|_| self.wanted.postings) {
+            let (settle, position) = (self.outcome(at), self.filed[at].position());
+            postings.extend(postings::of_payable(wager, settle, position, &self.settings.places));
+        }
+        Box::new(Payable {
+            of: hold_targets(wager, &self.settings.keys),
+            purse: self.directory.account_key(account),
+            minor,
+            legs,
+            until: self.settings.forget_after(latest_ms, false),
+            postings,
+        })
     }
 
     fn standing(&self, _wager: &Wager<'_>) -> Standing {
@@ -172,7 +200,7 @@ impl Judged<'_> {
         findings
     }
 
-    fn push_rejects_and_conflicts(&self, told: &mut Told) {
+    fn push_rejects(&self, told: &mut Told) {
         for &(at, cause) in &self.life.rejects {
             let filed = &self.filed[at];
             let row = write(|out| {
@@ -181,9 +209,6 @@ impl Judged<'_> {
                 push_record_reject(out, &self.records[at], cause, filed.position(), raw, places);
             });
             told.rows.push((Output::Rejects, row));
-        }
-        for conflict in self.conflicts() {
-            told.rows.push((Output::Anomalies, write(|out| push_conflict(out, &conflict))));
         }
     }
 
@@ -216,7 +241,8 @@ impl Judged<'_> {
     fn push_postings(&self, at: usize, wager: &Wager<'_>, is_held: bool, told: &mut Told) {
         let places = &self.settings.places;
         postings::of_wager(wager, self.filed[at].position(), &mut told.rows, places);
-        for &settle in &self.life.settles {
+        // Those that a rule could hold are told by who holds.
+        for &settle in self.life.settles.iter().filter(|_| is_held || !self.may_hold) {
             let position = (self.filed[settle].position(), is_held);
             postings::of_settle(wager, self.outcome(settle), position, &mut told.rows, places);
         }

@@ -17,9 +17,9 @@ use crate::faults::{FaultBatch, FaultTeller, Faults, Home, Named};
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
 use crate::ops::timeline_by_key::{CLAIM, EVENT, Event, PAYMENT};
-use crate::rows::records::{push_conflict, push_record_reject};
+use crate::rows::records::push_record_reject;
 use crate::rows::{AnomalyKind, Output, Wanted, write};
-use crate::seams::{HoldTarget, Seen};
+use crate::seams::{HoldTarget, Seen, Suspicion};
 
 /// See the module.
 pub struct Payments {
@@ -77,6 +77,8 @@ impl Payments {
             .extend(judged.rejects.iter().filter_map(|&(at, cause)| self.faults.fault(&records[at], cause)));
         if !judged.conflict.is_empty() {
             told.marks.anomalies.push(AnomalyKind::Conflict as u8);
+            let rivals: Vec<_> = judged.conflict.iter().map(|&at| records[at].clone()).collect();
+            told.suspicions.extend(Suspicion::conflict(&rivals, &self.settings.keys));
         }
         let places = &self.settings.places;
         if let Some(at) = judged.stands
@@ -95,10 +97,6 @@ impl Payments {
                 let (position, raw) = (filed[at].position(), filed[at].raw.as_deref());
                 let row = write(|out| push_record_reject(out, &records[at], cause, position, raw, places));
                 told.rows.push((Output::Rejects, row));
-            }
-            if !judged.conflict.is_empty() {
-                let rivals: Vec<_> = judged.conflict.iter().map(|&at| records[at].clone()).collect();
-                told.rows.push((Output::Anomalies, write(|out| push_conflict(out, &rivals))));
             }
         }
         (told, judged.stands)
@@ -296,6 +294,7 @@ impl Fold for Payments {
         for (beside, diff) in side {
             match beside {
                 Beside::Reference(row) => self.directory.take(row, *diff),
+                Beside::RuleThatHolds => {}
                 Beside::Decided(decided) => self.directives.take(decided, *diff),
             }
         }

@@ -71,6 +71,21 @@ pub fn of_settle(
     push(&Entry { is_held, ..entry }, rows, places);
 }
 
+/// The same in cash, and held.
+pub fn of_payable(
+    wager: &Wager<'_>,
+    settle: &Outcome<'_>,
+    position: u64,
+    places: &Places,
+) -> impl Iterator<Item = [Vec<u8>; 2]> {
+    let rows = |is_held| {
+        let mut rows = Rows::new();
+        of_settle(wager, settle, (position, is_held), &mut rows, places);
+        rows.into_iter().map(|(_, row)| row)
+    };
+    rows(false).zip(rows(true)).map(|(cash, held)| [cash, held])
+}
+
 /// The reverse of a cancelled stake: house to player.
 pub fn of_cancel(wager: &Wager<'_>, position: u64, rows: &mut Rows, places: &Places) {
     let name = format!("outcomes/{}/{}/cancel", wager.origin.provider, wager.wager_id);

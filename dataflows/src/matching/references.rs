@@ -14,9 +14,10 @@ use crate::directives::{Decided, Directives, Target};
 use crate::faults::{FaultBatch, FaultTeller, Home, Named};
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
-use crate::rows::records::{push_conflict, push_record_reject};
+use crate::rows::records::push_record_reject;
 use crate::rows::{AnomalyKind, Output, Wanted, write};
-use crate::seams::Seen;
+use crate::rulebook::RuleRow;
+use crate::seams::{Seen, Suspicion};
 
 /// See the module.
 pub struct References {
@@ -28,18 +29,20 @@ pub struct References {
 }
 
 /// The records of a row.
-#[derive(Default)]
 pub struct Row {
-    is_game: bool,
+    topic: Topic,
     filed: Vec<Filed>,
+}
+
+impl Default for Row {
+    fn default() -> Self {
+        Self { topic: Topic::Games, filed: Vec::new() }
+    }
 }
 
 impl Row {
     fn record<'a>(&self, filed: &'a Filed) -> Record<'a> {
-        match self.is_game {
-            true => Record::Game(filed.packed().game()),
-            false => Record::Account(filed.packed().account()),
-        }
+        filed.packed().record(self.topic)
     }
 }
 
@@ -52,19 +55,18 @@ impl References {
     }
 
     fn given<'a>(&'a self, row: &'a Row) -> Given<'a> {
-        let topic = if row.is_game { Topic::Games } else { Topic::Accounts };
-        Given { filed: &row.filed, topic, directives: &self.directives, settings: &self.settings }
+        Given { filed: &row.filed, topic: row.topic, directives: &self.directives, settings: &self.settings }
     }
 
     /// What a row's records tell, the row that stands, and which of the records that is.
     fn tell(&self, row: &Row, wanted: Wanted) -> (Told, Option<ReferenceRow>, Option<usize>) {
         let given = self.given(row);
         let Some(commanded) = given.commanded() else {
-            return self.tell_filed(&row.filed, row.is_game, wanted);
+            return self.tell_filed(&row.filed, row.topic, wanted);
         };
-        let (mut told, standing, stands) = self.tell_filed(&commanded.filed, row.is_game, wanted);
+        let (mut told, standing, stands) = self.tell_filed(&commanded.filed, row.topic, wanted);
         told.marks.duplicates = row.filed.iter().map(Filed::duplicates).sum();
-        let verdict = |filed: &[Filed], at| verdict_among(&judge(filed, row.is_game).1, at);
+        let verdict = |filed: &[Filed], at| verdict_among(&judge(filed, row.topic).1, at);
         told.sights.extend(given.sights(&commanded, verdict));
         (told, standing, stands.and_then(|at| commanded.own(at)))
     }
@@ -79,17 +81,19 @@ impl References {
     fn tell_filed(
         &self,
         filed: &[Filed],
-        is_game: bool,
+        topic: Topic,
         wanted: Wanted,
     ) -> (Told, Option<ReferenceRow>, Option<usize>) {
         let mut told = Told::default();
-        let (records, judged) = judge(filed, is_game);
+        let (records, judged) = judge(filed, topic);
         told.marks.duplicates = filed.iter().map(Filed::duplicates).sum();
         told.marks.rejects.extend(judged.rejects.iter().map(|(_, cause)| *cause as u8));
         told.faults
             .extend(judged.rejects.iter().filter_map(|&(at, cause)| self.faults.fault(&records[at], cause)));
         if !judged.conflict.is_empty() {
             told.marks.anomalies.push(AnomalyKind::Conflict as u8);
+            let rivals: Vec<_> = judged.conflict.iter().map(|&at| records[at].clone()).collect();
+            told.suspicions.extend(Suspicion::conflict(&rivals, &self.settings.keys));
         }
         if wanted.changes {
             for &(at, cause) in &judged.rejects {
@@ -98,21 +102,20 @@ impl References {
                 let row = write(|out| push_record_reject(out, &records[at], cause, position, raw, places));
                 told.rows.push((Output::Rejects, row));
             }
-            if !judged.conflict.is_empty() {
-                let rivals: Vec<_> = judged.conflict.iter().map(|&at| records[at].clone()).collect();
-                told.rows.push((Output::Anomalies, write(|out| push_conflict(out, &rivals))));
-            }
         }
         let standing = judged.stands.map(|at| {
-            let packed = filed[at].packed().0.to_vec();
-            if is_game { ReferenceRow::Game(packed) } else { ReferenceRow::Account(packed) }
+            let packed = filed[at].packed();
+            match topic {
+                Topic::Rules => ReferenceRow::Rule(RuleRow::of(&packed.rule())),
+                Topic::Accounts => ReferenceRow::Account(packed.0.to_vec()),
+                _ => ReferenceRow::Game(packed.0.to_vec()),
+            }
         });
         (told, standing, judged.stands)
     }
 }
 
-fn judge(filed: &[Filed], is_game: bool) -> (Vec<Record<'_>>, Standing) {
-    let topic = if is_game { Topic::Games } else { Topic::Accounts };
+fn judge(filed: &[Filed], topic: Topic) -> (Vec<Record<'_>>, Standing) {
     let records: Vec<Record<'_>> = filed.iter().map(|filed| filed.packed().record(topic)).collect();
     let judged = judge_identity(&records, |_| None);
     (records, judged)
@@ -130,7 +133,7 @@ impl Fold for References {
         if batch.head(at).kind == Kind::Lap {
             return self.faults.enter(batch.head(at).account, batch.head(at).lap());
         }
-        row.is_game = batch.head(at).kind == Kind::Game;
+        row.topic = batch.topic();
         many::file(&mut row.filed, false, batch, at);
         if !self.directives.spares_records() {
             self.note(row, batch.head(at).admitted);
@@ -152,8 +155,7 @@ impl Fold for References {
             out.references.extend(standing.map(|row| (row, tick, 1)));
         }
         self.writer.differ(&before.0, &after, tick, &self.directory, out);
-        let topic = if row.is_game { Topic::Games } else { Topic::Accounts };
-        let home = Home { key, topic: topic as u8, is_unsound: false };
+        let home = Home { key, topic: row.topic as u8, is_unsound: false };
         let named = |id: u128| {
             let is_it = |record: &Record<'_>| {
                 self.faults.fault(record, Cause::ConflictingDuplicate).is_some_and(|fault| fault.id == id)

@@ -16,7 +16,7 @@ use crate::graph::Settings;
 use crate::keys::{Keyed, owner};
 use crate::ops::timeline_by_key::{Change, Changes, Event};
 use crate::rows::Output;
-use crate::seams::{Counts, LedgerBatch, Links, PlaysBatch, Reading, Seen};
+use crate::seams::{Counts, LedgerBatch, Links, Payable, PlaysBatch, Reading, Seen, Suspicion};
 
 /// A quarter of an hour: the finest that any zone's days and hours are made of.
 pub const QUARTER_MS: u64 = 900_000;
@@ -58,6 +58,10 @@ pub struct Told {
     pub booked: SmallVec<[Booked; 2]>,
     /// What of it is held: account, minor units, legs.
     pub held: Option<(u32, i128, i64)>,
+    /// Payouts that a rule could hold, once one holds any.
+    pub payable: Option<Box<Payable>>,
+    /// What looks wrong with its records.
+    pub suspicions: Vec<Suspicion>,
     /// How targets of commands stand.
     pub sights: Vec<Sight>,
     /// Part in an RTP.
@@ -129,6 +133,10 @@ pub struct Outbox {
     pub faults: Vec<FaultBatch>,
     /// What is seen of targets of commands.
     pub seen: Vec<Seen>,
+    /// What looks wrong with single records.
+    pub suspicions: Vec<(Suspicion, Tick, isize)>,
+    /// Payouts that a rule could hold.
+    pub payables: Vec<(Payable, Tick, isize)>,
     /// Reference rows that stand or stand no more.
     pub references: Vec<(super::directory::ReferenceRow, Tick, isize)>,
 }
@@ -252,6 +260,14 @@ impl Writer {
                 batch.held.push((account, minor * i128::from(diff), legs * diff, tick));
             }
         }
+        if before.payable != after.payable {
+            let payables = [(&before.payable, -1), (&after.payable, 1)];
+            let told = payables.into_iter().filter_map(|(payable, diff)| Some((payable.as_deref()?, diff)));
+            out.payables.extend(told.map(|(payable, diff)| (payable.clone(), tick, diff)));
+        }
+        differences(&before.suspicions, &after.suspicions, |suspicion, diff| {
+            out.suspicions.push((suspicion.clone(), tick, diff.into()));
+        });
         differences(&before.sights, &after.sights, |sight, diff| {
             out.seen.push(Seen::sight(sight.clone(), tick, i64::from(diff)));
         });

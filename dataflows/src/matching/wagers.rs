@@ -49,6 +49,8 @@ pub struct Wagers {
     settings: Settings,
     directory: Directory,
     directives: Directives,
+    /// Some rule holds payouts, or did: what it could hold is told from then on, for its grounds go a tick later.
+    may_hold: bool,
     writer: Writer,
     faults: FaultTeller,
     /// Of simple wagers whose outcome is missing: which fault that is, by where the log keeps them.
@@ -70,6 +72,7 @@ impl Wagers {
         Self {
             directory: Directory::new(settings.keys, settings.result_due_ms),
             directives: Directives::default(),
+            may_hold: false,
             writer: Writer::new(&settings, teller),
             faults: settings.fault_teller(),
             settings,
@@ -110,6 +113,7 @@ impl Wagers {
             faults: &self.faults,
             tick,
             wanted,
+            may_hold: self.may_hold,
         }
         .tell();
         (told, life)
@@ -358,8 +362,12 @@ impl Fold for Wagers {
         slab: &Slab<Slot>,
         find: &dyn Fn(u128) -> Option<u32>,
     ) -> Vec<u32> {
-        let is_reference = |(beside, _): &(Beside, isize)| beside.decided().is_none();
-        if side.iter().any(is_reference) { slab.live().collect() } else { self.reached(side, slab, find) }
+        let is_reference = |(beside, _): &(Beside, isize)| matches!(beside, Beside::Reference(_));
+        let holds = |(beside, _): &(Beside, isize)| matches!(beside, Beside::RuleThatHolds);
+        if side.iter().any(is_reference) || !self.may_hold && side.iter().any(holds) {
+            return slab.live().collect();
+        }
+        self.reached(side, slab, find)
     }
 
     fn verdicts(out: &mut Outbox) -> Vec<FaultBatch> {
@@ -374,6 +382,7 @@ impl Fold for Wagers {
         for (beside, diff) in side {
             match beside {
                 Beside::Reference(row) => self.directory.take(row, *diff),
+                Beside::RuleThatHolds => self.may_hold = true,
                 Beside::Decided(decided) => self.directives.take(decided, *diff),
             }
         }

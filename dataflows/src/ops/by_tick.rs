@@ -2,9 +2,10 @@
 
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
-use timely::dataflow::channels::pact::ParallelizationContract;
+use timely::dataflow::channels::pact::{ParallelizationContract, Pipeline};
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::progress::frontier::MutableAntichain;
 
 use crate::Tick;
 
@@ -12,12 +13,16 @@ use crate::Tick;
 pub trait ByTick: 'static {
     /// An update.
     type In: Clone + 'static;
+    /// A row that is held beside the updates, on every worker.
+    type Side: Clone + 'static;
     /// What the operator tells.
     type Out: Default + Clone + 'static;
 
     /// The tick of an update.
     fn tick(update: &Self::In) -> Tick;
-    /// Takes all updates of a tick and tells what they changed.
+    /// Takes side rows in or out, before the updates of their tick.
+    fn heed(&mut self, _tick: Tick, _side: &[(Self::Side, Tick, isize)], _out: &mut Self::Out) {}
+    /// Takes all updates of a tick and tells what they, and the side rows of the tick, changed.
     fn work(&mut self, tick: Tick, updates: &[Self::In], out: &mut Self::Out);
     /// Lets go of what nothing at `now` or later can touch; tells only rows at rest.
     fn forget_through(&mut self, now: Tick, out: &mut Self::Out);
@@ -31,6 +36,7 @@ pub trait ByTick: 'static {
 struct Waiting<L: ByTick> {
     updates: Vec<L::In>,
     sorted: bool,
+    side: Vec<(L::Side, Tick, isize)>,
 }
 
 impl<L: ByTick> Waiting<L> {
@@ -52,20 +58,41 @@ impl<L: ByTick> Waiting<L> {
         if !std::mem::replace(&mut self.sorted, true) {
             self.updates.sort_by_key(L::tick);
         }
+        let all_sides = self.take_side(frontier);
         let complete = self.updates.partition_point(|update| L::tick(update) < frontier);
-        for updates in self.updates[..complete].chunk_by(|a, b| L::tick(a) == L::tick(b)) {
-            logic.work(L::tick(&updates[0]), updates, out);
+        let (mut updates, mut side) = (&self.updates[..complete], &*all_sides);
+        loop {
+            let next = updates.first().map(L::tick);
+            let Some(tick) = next.into_iter().chain(side.first().map(|row| row.1)).min() else { break };
+            let (sides, later) = side.split_at(side.partition_point(|row| row.1 == tick));
+            let (here, rest) = updates.split_at(updates.partition_point(|update| L::tick(update) == tick));
+            if !sides.is_empty() {
+                logic.heed(tick, sides, out);
+            }
+            logic.work(tick, here, out);
             if L::is_full(out) {
                 send(out);
             }
+            (side, updates) = (later, rest);
         }
         self.updates.drain(..complete);
+    }
+
+    /// Side rows of ticks before `frontier`, in order.
+    fn take_side(&mut self, frontier: Tick) -> Vec<(L::Side, Tick, isize)> {
+        if self.side.is_empty() {
+            return Vec::new();
+        }
+        self.side.sort_by_key(|row| row.1);
+        let complete = self.side.partition_point(|row| row.1 < frontier);
+        self.side.drain(..complete).collect()
     }
 }
 
 /// Runs `logic` over the ticks of `updates`, each once it is complete, in order.
 pub fn by_tick<'s, L: ByTick>(
     updates: StreamVec<'s, Tick, L::In>,
+    side: StreamVec<'s, Tick, (L::Side, Tick, isize)>,
     pact: impl ParallelizationContract<Tick, Vec<L::In>>,
     name: &str,
     rest_at_end: bool,
@@ -73,18 +100,20 @@ pub fn by_tick<'s, L: ByTick>(
 ) -> StreamVec<'s, Tick, L::Out> {
     let mut builder = OperatorBuilder::new(name.to_owned(), updates.scope());
     let mut input = builder.new_input(updates, pact);
+    let mut side_input = builder.new_input(side, Pipeline);
     let (output, stream) = builder.new_output();
     let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<L::Out>>>::from(output);
     let activator = stream.scope().activator_for(builder.operator_info().address);
 
     builder.build(move |capabilities| {
         let mut capability = capabilities.into_iter().next();
-        let mut waiting = Waiting::<L> { updates: Vec::new(), sorted: true };
+        let mut waiting = Waiting::<L> { updates: Vec::new(), sorted: true, side: Vec::new() };
         let mut out = L::Out::default();
         move |frontiers| {
             input.for_each(|_, updates| waiting.add(updates));
+            side_input.for_each(|_, rows| waiting.side.append(rows));
             let Some(held) = &mut capability else { return };
-            let frontier = frontiers[0].frontier().first().copied().unwrap_or(Tick::MAX);
+            let frontier = complete_before(frontiers);
             if frontier <= *held.time() {
                 return;
             }
@@ -112,4 +141,10 @@ pub fn by_tick<'s, L: ByTick>(
         }
     });
     stream
+}
+
+/// Every tick before this one is complete.
+fn complete_before(frontiers: &[MutableAntichain<Tick>]) -> Tick {
+    let first = |frontier: &MutableAntichain<Tick>| frontier.frontier().first().copied();
+    frontiers.iter().filter_map(first).min().unwrap_or(Tick::MAX)
 }

@@ -51,6 +51,8 @@ pub trait Teller: 'static {
     type Key: Clone + Eq + Hash + 'static;
     /// What is summed.
     type Sum: Sum;
+    /// What is held beside the sums.
+    type Side: Clone + 'static;
     /// What is told.
     type Out: Default + Clone + 'static;
 
@@ -63,6 +65,15 @@ pub trait Teller: 'static {
         tick: Tick,
         out: &mut Self::Out,
     );
+    /// Takes side rows in or out, and tells what that changes of the `sums` as they stand.
+    fn heed<'a>(
+        &mut self,
+        _tick: Tick,
+        _side: &[(Self::Side, Tick, isize)],
+        _sums: impl Iterator<Item = (&'a Self::Key, &'a Self::Sum)>,
+        _out: &mut Self::Out,
+    ) {
+    }
     /// The keys' sums that may leave the state at `now`, though they stand: their rows rest.
     fn may_leave(&self, key: &Self::Key, sum: &Self::Sum, now: Tick) -> bool;
     /// Whether there is any use in asking `may_leave` at `now`.
@@ -76,13 +87,14 @@ pub trait Teller: 'static {
 /// See the module. `name` is the operator's name in words.
 pub fn sum_by_key<'s, T: Teller, A: Addends<T::Key, T::Sum>>(
     addends: StreamVec<'s, Tick, A>,
+    side: StreamVec<'s, Tick, (T::Side, Tick, isize)>,
     pact: impl ParallelizationContract<Tick, Vec<A>>,
     name: &str,
     rest_at_end: bool,
     teller: T,
 ) -> StreamVec<'s, Tick, T::Out> {
     let sums = Sums { teller, sums: HashMap::default(), changed: Vec::new(), addends: PhantomData::<A> };
-    by_tick(addends, pact, name, rest_at_end, sums)
+    by_tick(addends, side, pact, name, rest_at_end, sums)
 }
 
 struct Sums<T: Teller, A> {
@@ -102,10 +114,16 @@ struct Entry<S> {
 
 impl<T: Teller, A: Addends<T::Key, T::Sum>> ByTick for Sums<T, A> {
     type In = A;
+    type Side = T::Side;
     type Out = T::Out;
 
     fn tick(addends: &A) -> Tick {
         addends.tick()
+    }
+
+    fn heed(&mut self, tick: Tick, side: &[(T::Side, Tick, isize)], out: &mut T::Out) {
+        let sums = self.sums.iter().map(|(key, entry)| (key, &entry.sum));
+        self.teller.heed(tick, side, sums, out);
     }
 
     fn work(&mut self, tick: Tick, addends: &[A], out: &mut T::Out) {

@@ -6,7 +6,7 @@ use gyre_domain::lifecycle::State;
 use gyre_domain::money::push_decimal;
 use gyre_domain::records::{Record, Topic, Wager, digest, hex};
 
-use super::{AnomalyKind, Object, push_raw, push_string, push_text};
+use super::{Anomaly, AnomalyKind, Object, push_raw, push_string, push_text};
 
 /// The partition of records that a replay's provider sent again.
 pub const RECOLLECTED: u16 = 1;
@@ -207,13 +207,15 @@ pub fn push_record_reject(
     push_reject(out, &aside, places);
 }
 
-/// Writes the anomaly that different contents stand under one identity and revision; the first one stands.
+/// Writes the anomaly that different contents stand under one identity and revision, but for its rule; the first one
+/// stands.
 pub fn push_conflict(out: &mut Vec<u8>, rivals: &[Record<'_>]) {
     let Some(standing) = rivals.first() else { return };
     let origin = standing.origin();
     let from_ms = match standing {
         Record::Game(game) => game.effective_from_ms,
         Record::Account(account) => account.effective_from_ms,
+        Record::Rule(rule) => rule.effective_from_ms,
         _ => 0,
     };
     let mut subject = format!("{}/{}/{}", standing.topic().name(), origin.provider, standing.id());
@@ -221,7 +223,8 @@ pub fn push_conflict(out: &mut Vec<u8>, rivals: &[Record<'_>]) {
         subject.push_str(&format!("@{from_ms}"));
     }
     let at_ms = standing.at_ms().unwrap_or(from_ms);
-    AnomalyKind::Conflict.push(out, &origin.tenant, &subject, Some(at_ms), |evidence| {
+    let (kind, tenant) = (AnomalyKind::Conflict, &*origin.tenant);
+    Anomaly { kind, tenant, subject: &subject, at_ms: Some(at_ms) }.begin(out, |evidence| {
         evidence.raw("contents", |out| {
             out.push(b'[');
             for (number, rival) in rivals.iter().enumerate() {
@@ -242,21 +245,17 @@ fn wager_subject(wager: &Wager<'_>) -> String {
     format!("{}/{}", wager.origin.provider, wager.wager_id)
 }
 
-/// Writes the anomaly that a wager was placed after its result was known.
+/// Writes the anomaly that a wager was placed after its result was known, but for its rule.
 pub fn push_late_wager(out: &mut Vec<u8>, wager: &Wager<'_>, known_ms: u64) {
-    AnomalyKind::LateWager.push(
-        out,
-        &wager.origin.tenant,
-        &wager_subject(wager),
-        Some(wager.at_ms),
-        |evidence| {
-            evidence.time("known_ms", known_ms).time("late_by_ms", wager.at_ms - known_ms).money(
-                "stake",
-                i128::from(wager.stake),
-                wager.currency,
-            )
-        },
-    );
+    let (tenant, subject) = (&*wager.origin.tenant, &*wager_subject(wager));
+    let anomaly = Anomaly { kind: AnomalyKind::LateWager, tenant, subject, at_ms: Some(wager.at_ms) };
+    anomaly.begin(out, |evidence| {
+        evidence.time("known_ms", known_ms).time("late_by_ms", wager.at_ms - known_ms).money(
+            "stake",
+            i128::from(wager.stake),
+            wager.currency,
+        )
+    });
 }
 
 /// What a games row lets a wager pay at most.
@@ -279,7 +278,7 @@ impl Maximum<'_> {
     }
 }
 
-/// Writes the anomaly that a wager paid more than its game can.
+/// Writes the anomaly that a wager paid more than its game can, but for its rule.
 pub fn push_above_maximum(
     out: &mut Vec<u8>,
     wager: &Wager<'_>,
@@ -290,7 +289,8 @@ pub fn push_above_maximum(
     let subject = wager_subject(wager);
     let allowed = maximum.bound_e9(wager.stake) / 1_000_000_000;
     let currency: Currency = wager.currency;
-    AnomalyKind::PayoutAboveMaximum.push(out, &wager.origin.tenant, &subject, settled_at_ms, |evidence| {
+    let (kind, tenant) = (AnomalyKind::PayoutAboveMaximum, &*wager.origin.tenant);
+    Anomaly { kind, tenant, subject: &subject, at_ms: settled_at_ms }.begin(out, |evidence| {
         evidence
             .money("stake", i128::from(wager.stake), currency)
             .money("payout", payout, currency)

@@ -10,9 +10,9 @@ use crate::directives::{Decided, Order};
 use crate::graph::Settings;
 use crate::ops::fold_by_key::{Fold, Slab, Turn};
 use crate::packed::Packed;
-use crate::rows::records::{push_conflict, push_record_reject};
+use crate::rows::records::push_record_reject;
 use crate::rows::{AnomalyKind, Output, write};
-use crate::seams::Reading;
+use crate::seams::{Reading, Suspicion};
 
 /// See the module.
 pub struct Commands {
@@ -48,6 +48,8 @@ impl Given {
 pub struct Outbox {
     /// What the reader gets.
     pub told: Reading,
+    /// What looks wrong with them.
+    pub suspicions: Vec<(Suspicion, Tick, isize)>,
     /// Commands that stand, or stand no more.
     pub decided: Vec<(Decided, Tick, isize)>,
 }
@@ -58,6 +60,7 @@ pub struct Said {
     duplicates: i64,
     rejects: i64,
     rows: Vec<(Output, Vec<u8>)>,
+    suspicion: Option<Suspicion>,
     order: Option<Order>,
 }
 
@@ -75,6 +78,7 @@ impl Commands {
             duplicates: given.iter().map(|given| given.copies.len() as i64 - 1).sum(),
             rejects: judged.rejects.len() as i64,
             rows: Vec::new(),
+            suspicion: None,
             order: judged.stands.and_then(|at| given[at].order(&self.settings)),
         };
         for &(at, cause) in &judged.rejects {
@@ -85,7 +89,7 @@ impl Commands {
         }
         if !judged.conflict.is_empty() {
             let rivals: Vec<_> = judged.conflict.iter().map(|&at| records[at].clone()).collect();
-            said.rows.push((Output::Anomalies, write(|out| push_conflict(out, &rivals))));
+            said.suspicion = Suspicion::conflict(&rivals, &self.settings.keys);
         }
         said
     }
@@ -150,9 +154,13 @@ impl Fold for Commands {
                 }
             }
         }
+        if before.suspicion != after.suspicion {
+            let told = [(before.suspicion, -1), (after.suspicion, 1)];
+            let told = told.into_iter().filter_map(|(suspicion, diff)| Some((suspicion?, tick, diff)));
+            out.suspicions.extend(told);
+        }
         if before.order != after.order {
-            let decided =
-                |order: Option<Order>, diff| order.map(|order| (Decided::Order(order.into()), tick, diff));
+            let decided = |order: Option<Order>, diff| order.map(|order| (Decided::from(order), tick, diff));
             out.decided.extend(decided(before.order, -1));
             out.decided.extend(decided(after.order, 1));
         }

@@ -92,6 +92,7 @@ pub fn run_with(
         // Records come back later than they could: nothing may be forgotten until then.
         settings.horizon_ms = u64::MAX / 4;
     }
+    settings.rules_come = streams.iter().any(|(topic, lines)| *topic == Topic::Rules && !lines.is_empty());
     let decoder = decoder(rules, &settings);
     let lines = recollected.iter().flat_map(|(topic, lines)| {
         (1..).zip(lines.iter()).map(|(number, line)| (*topic, number, line.clone()))
@@ -152,7 +153,7 @@ pub fn decoded(
                     })
                 })
                 .collect();
-            if matches!(topic, Topic::Games | Topic::Accounts) {
+            if topic.is_reference() {
                 references.append(&mut parts);
                 continue;
             }

@@ -40,13 +40,14 @@ pub fn rules(settings: &Settings) -> Rules {
 }
 
 /// The lines of a history by topic.
-pub fn topics(streams: &Streams) -> [(Topic, &[Vec<u8>]); 6] {
+pub fn topics(streams: &Streams) -> [(Topic, &[Vec<u8>]); 7] {
     [
         (Topic::Wagers, &*streams.wagers),
         (Topic::Outcomes, &*streams.outcomes),
         (Topic::Payments, &*streams.payments),
         (Topic::Games, &*streams.games),
         (Topic::Accounts, &*streams.accounts),
+        (Topic::Rules, &*streams.rules),
         (Topic::Commands, &*streams.commands),
     ]
 }

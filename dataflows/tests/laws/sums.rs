@@ -8,6 +8,7 @@ use gyre_dataflows::Tick;
 use gyre_dataflows::ops::sum_by_key::{Sum, Teller, sum_by_key};
 use serde::{Deserialize, Serialize};
 use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::generic::operator::empty;
 use timely::dataflow::operators::vec::Map;
 
 use super::engine::{self, Changes, Cut, Gathered, consolidated, evaluated, same};
@@ -51,6 +52,7 @@ struct Groups {
 impl Teller for Groups {
     type Key = u64;
     type Sum = Group;
+    type Side = ();
     type Out = Out;
 
     fn tell(&mut self, key: &u64, before: Option<&Group>, after: Option<&Group>, tick: Tick, out: &mut Out) {
@@ -145,10 +147,11 @@ fn run(addends: &[Addend], ends: &[Option<Tick>], workers: usize, cut: Cut, dice
     let (ends, look_every) = (ends.to_vec(), 1 + dice.next() % 9);
     engine::run(workers, steps, move |messages, probe| {
         let addends = messages.flat_map(|message| message);
+        let scope = addends.scope();
         let ours = addends.clone().map(|(key, amount, count, tick)| (key, Group { amount, count }, tick));
         let teller = Groups { ends: ends.clone(), look_every, looked: 0 };
         let by_key = Exchange::new(|addend: &(u64, Group, Tick)| addend.0);
-        let ours = sum_by_key(ours, by_key, "sums by key", true, teller);
+        let ours = sum_by_key(ours, empty(scope), by_key, "sums by key", true, teller);
         told.from(ours.clone(), probe, |out: &Out| out.changes.clone());
         rested.from(ours, probe, |out: &Out| [&*out.left, &out.rest].concat());
         let counts = addends

@@ -13,6 +13,7 @@ use gyre_dataflows::ops::timeline_by_key::{
 };
 use gyre_domain::money::Quantity;
 use serde::{Deserialize, Serialize};
+use timely::dataflow::operators::generic::operator::empty;
 use timely::dataflow::operators::vec::Map;
 
 use super::engine::{self, Changes, Cut, Gathered, consolidated, evaluated, same};
@@ -311,6 +312,7 @@ impl Everything {
 
 impl Watch for Everything {
     type Found = Found;
+    type Side = ();
     type Out = Out;
 
     fn watch(&self, _account: u32, timeline: &mut Timeline, dirty: Dirty, found: &mut Found) {
@@ -402,12 +404,13 @@ pub fn check(seed: u64) {
     engine::run(workers, steps, move |messages, probe| {
         use timely::dataflow::operators::Exchange;
         let updates = messages.exchange(|message| message.0 as u64).flat_map(|message| message.1);
+        let scope = updates.scope();
         let changes = updates.clone().map(|(account, entry, diff, tick)| {
             let mut changes = Events::new(tick, 1);
             changes.push(Change { event: event(&entry), account, legs: 1, diff }, claim(&entry));
             Rc::new(changes)
         });
-        let ours = timeline_by_key(changes, "timelines by account", reads, Everything);
+        let ours = timeline_by_key(changes, empty(scope), "timelines by account", reads, Everything);
         told.from(ours.clone(), probe, |out: &Out| out.changes.clone());
         rested.from(ours, probe, |out: &Out| out.rest.clone());
         let found = updates

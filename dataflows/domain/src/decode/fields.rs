@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use super::json::{self, Syntax, Value, unescape};
 use super::{Fault, TEXT_BYTES_MAX};
+use crate::anomaly::{AnomalyKind, Takes, Threshold};
 use crate::cause::Cause;
 use crate::money::Decimal9;
-use crate::records::{Origin, Text, Topic, UNSAID};
+use crate::records::{Origin, Spelt, Text, Topic, UNSAID};
 use crate::time::{END_MS, FIRST_MS};
 
 /// Declares all known fields of all topics under their names.
@@ -65,7 +66,32 @@ fields! {
     PayoutBonus "payout_bonus",
     Jackpot "jackpot",
     JackpotContribution "jackpot_contribution",
+    Rule "rule",
+    Action "action",
+    WindowMs "window_ms",
+    WagersMax "wagers_max",
+    ScoreMax "score_max",
+    WagersMin "wagers_min",
+    BandZ "band_z",
+    PMax "p_max",
+    RatioMin "ratio_min",
+    DepositsMin "deposits_min",
+    Slack "slack",
+    Limit "limit",
+    DeviceAccountsMin "device_accounts_min",
+    InstrumentAccountsMin "instrument_accounts_min",
+    NetExposureMax "net_exposure_max",
+    StakedMin "staked_min",
+    RoundsMin "rounds_min",
 }
+
+/// The fields of rules alone come last: no other topic knows one of them, nor do rules know a wager's, whose places
+/// they take.
+const PLACES_OF_ALL: usize = Field::Rule as usize;
+const _: () = assert!(
+    FIELDS.len() - PLACES_OF_ALL <= Field::EffectiveFromMs as usize - Field::WagerId as usize,
+    "what rules know of all topics' fields keeps its place"
+);
 
 /// Reserved until built: booking a record without minding them would be wrong.
 const RESERVED: [Field; 5] =
@@ -104,11 +130,23 @@ impl Field {
     const fn place(name: &[u8]) -> usize {
         let (first, middle, last) =
             (name[0] as usize, name[name.len() / 2] as usize, name[name.len() - 1] as usize);
-        (first + last * 4 + middle * 9 + name.len()) % 256
+        (first + last * 5 + middle * 10 + name.len() * 4) % 256
     }
 
     const fn bit(self) -> u64 {
         1 << self as u8
+    }
+
+    /// Where its value stands among the members.
+    #[inline]
+    const fn value_at(self) -> usize {
+        let number = self as usize;
+        if number < PLACES_OF_ALL { number } else { number - PLACES_OF_ALL + Field::WagerId as usize }
+    }
+
+    /// The field of a threshold.
+    pub(super) fn of_threshold(threshold: &Threshold) -> Option<Self> {
+        Self::of(threshold.name)
     }
 }
 
@@ -164,6 +202,7 @@ pub(super) const fn known(topic: Topic) -> u64 {
             set(&[Game, EffectiveFromMs, RtpTheoretical, Category, Volatility, PayoutMax, ResultDueMs])
         }
         Topic::Accounts => set(&[Account, EffectiveFromMs, Currency, Partner, Tier]),
+        Topic::Rules => set(&[Rule, EffectiveFromMs, Action]),
         Topic::Commands => set(&[CommandId, Kind, Target, Actor, Reason, AtMs, Record]),
     };
     own | set(&[Tenant, Provider, Revision, ReceivedMs]) | set(&RESERVED)
@@ -171,7 +210,7 @@ pub(super) const fn known(topic: Topic) -> u64 {
 
 /// The members of a line's object.
 pub(super) struct Members<'a> {
-    values: [Value<'a>; FIELDS.len()],
+    values: [Value<'a>; PLACES_OF_ALL],
     /// The known fields that are there.
     seen: u64,
     /// Of them, those that are not `null`.
@@ -188,13 +227,25 @@ const NO_STRING: &str = "is not a string";
 
 impl<'a> Members<'a> {
     pub(super) fn new() -> Self {
-        Self { values: [Value::Absent; FIELDS.len()], seen: 0, present: 0, repeated: 0, unknown: Vec::new() }
+        Self { values: [Value::Absent; PLACES_OF_ALL], seen: 0, present: 0, repeated: 0, unknown: Vec::new() }
     }
 
     /// Reads a line of a topic into these members; a line that is no object leaves none.
     #[inline]
     pub(super) fn read(&mut self, topic: Topic, line: &'a [u8]) -> Result<(), Box<Fault>> {
-        let known = known(topic);
+        self.read_known(known(topic), line)
+    }
+
+    /// Reads a rules row again, now that its kind is known: the thresholds of that are known fields too.
+    pub(super) fn read_rule(&mut self, kind: AnomalyKind, line: &'a [u8]) -> Result<(), Box<Fault>> {
+        let thresholds = kind.thresholds().iter().filter_map(Field::of_threshold);
+        let known = thresholds.fold(known(Topic::Rules), |known, field| known | field.bit());
+        *self = Self::new();
+        self.read_known(known, line)
+    }
+
+    #[inline]
+    fn read_known(&mut self, known: u64, line: &'a [u8]) -> Result<(), Box<Fault>> {
         let read = match std::str::from_utf8(line) {
             Ok(line) => json::object(line, |name, value| self.take(known, name, value)),
             Err(error) => Err(("not UTF-8", error.valid_up_to())),
@@ -220,7 +271,7 @@ impl<'a> Members<'a> {
                 if !matches!(value, Value::Absent) {
                     self.present |= field.bit();
                 }
-                self.values[field as usize] = value;
+                self.values[field.value_at()] = value;
             }
             _ => self.unknown.push(name),
         }
@@ -230,7 +281,13 @@ impl<'a> Members<'a> {
     /// The value of a field; one that is there twice is none that a field takes.
     #[inline]
     fn value(&self, field: Field) -> Value<'a> {
-        if self.repeated & field.bit() == 0 { self.values[field as usize] } else { Value::Other }
+        if self.seen & !self.repeated & field.bit() != 0 {
+            self.values[field.value_at()]
+        } else if self.seen & field.bit() != 0 {
+            Value::Other
+        } else {
+            Value::Absent
+        }
     }
 
     /// A text of 1 to 128 bytes.
@@ -324,6 +381,14 @@ impl<'a> Members<'a> {
         }
     }
 
+    /// The same where it must be said.
+    pub(super) fn needed_effective_from(&self) -> Result<u64, Box<Fault>> {
+        match self.value(Field::EffectiveFromMs) {
+            Value::Absent => Err(Fault::malformed(Field::EffectiveFromMs, MISSING)),
+            _ => self.effective_from(),
+        }
+    }
+
     #[inline]
     pub(super) fn flag(&self, field: Field) -> Result<bool, Box<Fault>> {
         match self.value(field) {
@@ -339,6 +404,24 @@ impl<'a> Members<'a> {
             Value::Absent => Ok(None),
             Value::Nested(json) if json.starts_with('{') => Ok(Some(Cow::Owned(json::compact(json)))),
             _ => Err(Fault::malformed(field, "is not an object")),
+        }
+    }
+
+    /// A threshold of a rules row; a decimal keeps its spelling.
+    pub(super) fn threshold(&self, threshold: &Threshold) -> Result<Spelt<'a>, Box<Fault>> {
+        let Some(field) = Field::of_threshold(threshold) else { unreachable!("thresholds are fields") };
+        let spelt = match &threshold.takes {
+            takes @ Takes::Whole { .. } => self
+                .integer(field, i64::MAX)?
+                .map(|number| Some(number as u64).filter(|&number| takes.takes(number)).map(Spelt::Whole)),
+            takes @ Takes::Decimal { .. } => {
+                self.text(field)?.map(|text| takes.read(&text).map(|_| Spelt::Decimal(text)))
+            }
+        };
+        match spelt {
+            Some(Some(spelt)) => Ok(spelt),
+            Some(None) => Err(Fault::malformed(field, "is out of range, or not spelt as in the config")),
+            None => Err(Fault::malformed(field, MISSING)),
         }
     }
 

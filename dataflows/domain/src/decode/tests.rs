@@ -99,6 +99,7 @@ fn a_fault_says_what_is_readable() {
             said("-", "-", Some("g"), Some(1_767_225_600_009)),
         ),
         (Accounts, r#"{"account":"@house","provider":"p"}"#, said("-", "-", Some("@house"), None)),
+        (Rules, r#"{"rule":"speed","provider":"p","at_ms":1}"#, said("-", "-", Some("speed"), None)),
     ] {
         assert_eq!(seen(topic, line), expected, "{topic} {line}");
     }

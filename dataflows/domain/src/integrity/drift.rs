@@ -134,6 +134,11 @@ impl Drift {
         }
     }
 
+    /// The slack has changed: what was read with the old one is read anew, but for hours that can change no more.
+    pub fn read_anew(&mut self) {
+        self.read = (0, self.past);
+    }
+
     /// The highest sum there was, if it is beyond the limit (both in ten-thousandths); the earliest of equals.
     pub fn peak(&mut self, slack_e4: u64, limit_e4: u64) -> Option<Peak> {
         let (read, mut course) = if self.read.0 == 0 { (0, self.past) } else { self.read };

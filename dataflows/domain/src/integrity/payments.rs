@@ -15,6 +15,8 @@ pub struct Visit {
     pub at_ms: u64,
     /// The withdrawal.
     pub withdrawn: i64,
+    /// Of the rule by which it was judged.
+    pub rule: u32,
     /// Deposits and stakes since the last judged withdrawal.
     since: Flow,
     /// The same since the beginning.
@@ -68,6 +70,8 @@ pub struct Structured {
     pub largest: i64,
     /// When the first was.
     pub first_ms: u64,
+    /// By what it was judged.
+    pub limit: Limit,
 }
 
 /// Thresholds in the minor units of a currency.
@@ -79,6 +83,45 @@ pub struct Terms {
     pub turnover_deposits_min: i128,
     /// Of one payment, and of a day's.
     pub structuring_limit: i128,
+}
+
+/// By what withdrawals of a time are judged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Turnover {
+    /// Thousandths of the deposits.
+    pub ratio_min: u64,
+    /// From which on a withdrawal is judged.
+    pub deposits_min: i128,
+    /// Of the rule that says so; whoever judges knows it.
+    pub rule: u32,
+}
+
+/// By what payments of a day are judged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limit {
+    /// Of one payment, and of a day's.
+    pub limit: i128,
+    /// Of the rule that says so; whoever judges knows it.
+    pub rule: u32,
+}
+
+/// The rules for payments, by time.
+pub trait TermsByTime {
+    /// For a withdrawal at this time.
+    fn turnover(&self, at_ms: u64) -> Turnover;
+    /// For the gaming day in which a payment of this time lies.
+    fn limit(&self, at_ms: u64) -> Limit;
+}
+
+impl TermsByTime for Terms {
+    fn turnover(&self, _at_ms: u64) -> Turnover {
+        let (ratio_min, deposits_min) = (self.turnover_ratio_min.into(), self.turnover_deposits_min);
+        Turnover { ratio_min, deposits_min, rule: 0 }
+    }
+
+    fn limit(&self, _at_ms: u64) -> Limit {
+        Limit { limit: self.structuring_limit, rule: 0 }
+    }
 }
 
 /// What was found, the worst with how many there are.
@@ -122,12 +165,17 @@ impl Payments {
         self.changed_from_ms = Some(self.changed_from_ms.map_or(at_ms, |from_ms| from_ms.min(at_ms)));
     }
 
+    /// By what is judged from this time on has changed.
+    pub fn rejudge(&mut self, from_ms: u64) {
+        self.changed_from_ms = Some(self.changed_from_ms.map_or(from_ms, |earlier| earlier.min(from_ms)));
+    }
+
     /// Looks at everything from `from_ms` on afresh. `staked_through` gives all stakes until the end of a millisecond,
     /// `day_of` the gaming day of one.
     pub fn watch(
         &mut self,
         from_ms: u64,
-        terms: &Terms,
+        terms: &impl TermsByTime,
         staked_through: impl Fn(u64) -> i128,
         day_of: impl Fn(u64) -> i32,
     ) -> Suspicions {
@@ -138,7 +186,7 @@ impl Payments {
         Suspicions { visit: worst_of(self.past, &self.visits), structured: self.worst_day() }
     }
 
-    fn visit(&mut self, from_ms: u64, terms: &Terms, staked_through: impl Fn(u64) -> i128) {
+    fn visit(&mut self, from_ms: u64, terms: &impl TermsByTime, staked_through: impl Fn(u64) -> i128) {
         let has_later =
             self.moved.iter().rev().take_while(|(at_ms, _)| *at_ms >= from_ms).any(|moved| moved.1 < 0);
         let kept = self.visits.partition_point(|visit| visit.at_ms < from_ms);
@@ -158,34 +206,35 @@ impl Payments {
                 let total = Flow { deposited, staked: staked_through(at_ms) };
                 let since =
                     Flow { deposited: total.deposited - base.deposited, staked: total.staked - base.staked };
-                let is_judged = since.deposited >= terms.turnover_deposits_min.max(1);
-                let is_flagged = is_judged
-                    && since.staked * 1_000 < since.deposited * i128::from(terms.turnover_ratio_min);
-                let visit = Visit { at_ms, withdrawn: -amount, since, total, is_judged, is_flagged };
+                let Turnover { ratio_min, deposits_min, rule } = terms.turnover(at_ms);
+                let is_judged = since.deposited >= deposits_min.max(1);
+                let is_flagged = is_judged && since.staked * 1_000 < since.deposited * i128::from(ratio_min);
+                let visit = Visit { at_ms, withdrawn: -amount, rule, since, total, is_judged, is_flagged };
                 base = visit.base();
                 self.visits.push(visit);
             }
         }
     }
 
-    fn sum_days(&mut self, from_ms: u64, terms: &Terms, day_of: impl Fn(u64) -> i32) {
+    fn sum_days(&mut self, from_ms: u64, terms: &impl TermsByTime, day_of: impl Fn(u64) -> i32) {
         let first_day = day_of(from_ms);
         self.days.retain(|structured| structured.day < first_day);
         let first = self.moved.partition_point(|(at_ms, _)| day_of(*at_ms) < first_day);
         let mut days: BTreeMap<(i32, bool), Structured> = BTreeMap::new();
         for &(at_ms, amount) in &self.moved[first..] {
             let (day, deposits, size) = (day_of(at_ms), amount > 0, amount.abs());
-            if i128::from(size) >= terms.structuring_limit {
+            let limit = terms.limit(at_ms);
+            if i128::from(size) >= limit.limit {
                 continue;
             }
-            let empty = Structured { day, deposits, payments: 0, sum: 0, largest: 0, first_ms: at_ms };
+            let empty = Structured { day, deposits, payments: 0, sum: 0, largest: 0, first_ms: at_ms, limit };
             let sum = days.entry((day, !deposits)).or_insert(empty);
             sum.payments += 1;
             sum.sum += i128::from(size);
             sum.largest = sum.largest.max(size);
         }
         // Each is below the limit, so that a sum above it is of two at least.
-        self.days.extend(days.into_values().filter(|day| day.sum > terms.structuring_limit));
+        self.days.extend(days.into_values().filter(|day| day.sum > day.limit.limit));
     }
 
     fn worst_day(&self) -> Option<(Structured, u64)> {
@@ -283,8 +332,16 @@ mod tests {
         assert_eq!(look(&mut payments, 0, &[]).structured, None);
         payments.update(4, -2, true);
         let (day, days) = look(&mut payments, 4, &[]).structured.expect("10001 in two parts");
-        let want =
-            Structured { day: 0, deposits: false, payments: 2, sum: 10_001, largest: 9_999, first_ms: 3 };
+        let limit = Limit { limit: 10_000, rule: 0 };
+        let want = Structured {
+            day: 0,
+            deposits: false,
+            payments: 2,
+            sum: 10_001,
+            largest: 9_999,
+            first_ms: 3,
+            limit,
+        };
         assert_eq!((day, days), (want, 1));
         payments.update(DAY_MS + 2, 1_001, true);
         payments.update(5, 1, true);

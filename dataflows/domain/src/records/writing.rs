@@ -1,6 +1,6 @@
 //! Records written down: their canonical content, and lines of the wire.
 
-use super::{Account, Game, Origin, Outcome, Payment, Record, Wager, said};
+use super::{Account, Game, Origin, Outcome, Payment, Record, Rule, Spelt, Wager, said};
 use crate::commands::Command;
 use crate::currency::Currency;
 use crate::decode::plain;
@@ -17,6 +17,7 @@ impl Record<'_> {
             Self::Payment(payment) => payment.canonical(out),
             Self::Game(game) => game.canonical(out),
             Self::Account(account) => account.canonical(out),
+            Self::Rule(rule) => rule.canonical(out),
             Self::Command(command) => command.canonical(out),
         }
     }
@@ -29,6 +30,7 @@ impl Record<'_> {
             Self::Payment(payment) => payment.write(&mut Object::open(out, Form::Wire)),
             Self::Game(game) => game.write(&mut Object::open(out, Form::Wire)),
             Self::Account(account) => account.write(&mut Object::open(out, Form::Wire)),
+            Self::Rule(rule) => rule.write(&mut Object::open(out, Form::Wire)),
             Self::Command(command) => command.write(&mut Object::open(out, Form::Wire)),
         }
     }
@@ -149,6 +151,28 @@ impl Account<'_> {
         object.text("currency", self.currency.code());
         object.text_if("partner", self.partner.as_deref());
         object.text_if("tier", self.tier.as_deref());
+        object.close(&self.origin);
+    }
+}
+
+impl Rule<'_> {
+    /// [`Record::canonical`] of a rules row.
+    pub fn canonical(&self, out: &mut Vec<u8>) {
+        self.write(&mut Object::open(out, Form::Canonical));
+    }
+
+    fn write(&self, object: &mut Object<'_>) {
+        object.origin(&self.origin);
+        object.text("rule", &self.rule);
+        // It must be said, so 0 is no default.
+        object.number("effective_from_ms", self.effective_from_ms);
+        for (threshold, spelt) in self.kind.thresholds().iter().zip(&self.thresholds) {
+            match spelt {
+                Spelt::Whole(number) => object.number(threshold.name, *number),
+                Spelt::Decimal(text) => object.text(threshold.name, text),
+            }
+        }
+        object.text("action", self.action.name());
         object.close(&self.origin);
     }
 }

@@ -3,6 +3,8 @@
 //! A round belongs to a tenant, provider, game and currency. Most rounds have one wager: they stay in hash state at
 //! their owner, and only those in which several met, some of which won and some of which lost, go on.
 
+use std::sync::Arc;
+
 use differential_dataflow::VecCollection;
 use gyre_domain::cover::{Cover, Covering};
 use gyre_domain::currency::Currency;
@@ -11,15 +13,17 @@ use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::generic::operator::empty;
 use timely::dataflow::operators::vec::Map;
 
 use super::components::Rider;
-use super::telling::{self, Covered, Row};
+use super::telling::{self, Covered, Line};
 use crate::Tick;
 use crate::graph::Settings;
-use crate::keys::{Keyed, owner};
+use crate::keys::{JobKey, Keyed, owner};
 use crate::ops::by_tick::{ByTick, by_tick};
-use crate::seams::{Bet, Named, Player};
+use crate::rulebook::Ruling;
+use crate::seams::{Bet, HoldTarget, Named, Player};
 
 /// How often rounds are looked over for leaving.
 const SWEEP_MS: u64 = 86_400_000;
@@ -59,10 +63,10 @@ pub fn gather<'s>(
     bets: StreamVec<'s, Tick, (Bet, Tick, isize)>,
     settings: &Settings,
 ) -> StreamVec<'s, Tick, (Share, Tick, isize)> {
-    let workers = settings.workers;
+    let (workers, scope) = (settings.workers, bets.scope());
     let by_round = Exchange::new(move |(bet, ..): &(Bet, Tick, isize)| owner(bet.round, workers) as u64);
     let rounds = Rounds { rounds: HashMap::default(), horizon_ms: settings.horizon_ms, swept_ms: 0 };
-    by_tick(bets, by_round, "gather bets by round", false, rounds).flat_map(|shares| shares)
+    by_tick(bets, empty(scope), by_round, "gather bets by round", false, rounds).flat_map(|shares| shares)
 }
 
 /// What each player staked in a round and got back; nothing where none of it can cover the rest.
@@ -87,6 +91,7 @@ fn shares(bets: &Bets) -> Vec<Share> {
 
 impl ByTick for Rounds {
     type In = (Bet, Tick, isize);
+    type Side = ();
     type Out = Vec<(Share, Tick, isize)>;
 
     fn tick(update: &Self::In) -> Tick {
@@ -155,53 +160,61 @@ pub fn asking<'s>(
         .map(|(player, name)| (player, Rider::Asking(player, name)))
 }
 
-/// A round that a group covered.
-type Held = (u128, u64, [u64; 3], [i128; 2], Vec<Named>);
+/// A round that a group covered, and the rule by which it did.
+type Held = (u128, u64, [u64; 3], [i128; 2], Vec<Named>, Arc<Ruling>);
+
+/// A player who asks, the group that it is of, and its name.
+pub type Asked = (u128, u128, Named);
 
 /// The groups whose bets cover each other in enough rounds.
 pub fn opposite_betting<'s>(
     shares: VecCollection<'s, Tick, Share>,
-    asked: VecCollection<'s, Tick, (u128, (u128, Named))>,
+    asked: VecCollection<'s, Tick, (Asked, Arc<Ruling>)>,
     settings: &Settings,
-) -> VecCollection<'s, Tick, Row> {
-    let (covering, rounds_min) = (settings.covering, settings.covered_rounds_min);
+) -> VecCollection<'s, Tick, Line> {
+    let keys = settings.keys;
+    let asked = asked.map(|((player, group, name), ruling)| (player, (group, name, ruling)));
     let asked = asked.arrange_by_key_named("arrange components by player");
     shares
         .map(|share| (share.player, share))
         .arrange_by_key_named("arrange shares by player")
-        .join_core(asked, |_, share, (group, name)| {
-            Some(((*group, share.currency, share.round), (name.clone(), share.clone())))
+        .join_core(asked, |_, share, (group, name, ruling)| {
+            let value = (name.clone(), share.clone(), Arc::clone(ruling));
+            Some(((*group, share.currency, share.round), value))
         })
         .reduce_named("judge the bets of a group in a round", move |&(_, currency, round), shares, held| {
-            held.extend(judge(round, currency, shares, &covering).map(|round| (round, 1isize)));
+            held.extend(judge(round, currency, shares).map(|round| (round, 1isize)));
         })
         .map(|((group, currency, _), round)| ((group, currency), round))
-        .reduce_named("tell groups that cover", move |&(_, currency), held, rows| {
-            if held.len() >= rounds_min {
-                rows.extend(tell(currency, held).map(|row| (row, 1isize)));
-            }
+        .reduce_named("tell groups that cover", move |&(_, currency), held, lines| {
+            lines.extend(tell(currency, held, &keys).into_iter().map(|line| (line, 1isize)));
         })
-        .map(|(_, row)| row)
+        .map(|(_, line)| line)
 }
 
-fn judge(
-    round: u128,
-    currency: Currency,
-    shares: &[(&(Named, Share), isize)],
-    covering: &Covering,
-) -> Option<Held> {
+fn judge(round: u128, currency: Currency, shares: &[(&(Named, Share, Arc<Ruling>), isize)]) -> Option<Held> {
     let mut cover = Cover::default();
-    shares.iter().for_each(|((_, share), _)| cover.add(&share.cover()));
-    let at_ms = shares.iter().map(|((_, share), _)| share.at_ms).min()?;
-    let names = shares.iter().map(|((name, _), _)| name.clone()).collect();
+    shares.iter().for_each(|((_, share, _), _)| cover.add(&share.cover()));
+    let at_ms = shares.iter().map(|((_, share, _), _)| share.at_ms).min()?;
+    let names = shares.iter().map(|((name, ..), _)| name.clone()).collect();
+    // A group is one tenant's.
+    let ruling = Arc::clone(&shares.first()?.0.2);
+    let [exposure_max, staked_min, _] = ruling.bounds;
+    let covering = Covering { exposure_max: exposure_max as u32, staked_min };
     let Cover { wagers, won, lost, staked, returned } = cover;
-    cover.holds(covering, currency).then_some((round, at_ms, [wagers, won, lost], [staked, returned], names))
+    let held = (round, at_ms, [wagers, won, lost], [staked, returned], names, ruling);
+    cover.holds(&covering, currency).then_some(held)
 }
 
-fn tell(currency: Currency, held: &[(&Held, isize)]) -> Option<Row> {
+/// The row of a group that covered enough rounds, and a ground for each account that took part where a rule holds.
+fn tell(currency: Currency, held: &[(&Held, isize)], keys: &JobKey) -> Vec<Line> {
+    let Some(ruling) = held.first().map(|(held, _)| Arc::clone(&held.5)) else { return Vec::new() };
+    if (held.len() as u64) < ruling.bounds[2] {
+        return Vec::new();
+    }
     let mut cover = Cover::default();
     let mut accounts: Vec<&Named> = Vec::new();
-    for ((_, _, [wagers, won, lost], [staked, returned], names), _) in held {
+    for ((_, _, [wagers, won, lost], [staked, returned], names, _), _) in held {
         let (wagers, won, lost) = (*wagers, *won, *lost);
         cover.add(&Cover { wagers, won, lost, staked: *staked, returned: *returned });
         accounts.extend(names);
@@ -209,12 +222,15 @@ fn tell(currency: Currency, held: &[(&Held, isize)]) -> Option<Row> {
     accounts.sort_unstable();
     accounts.dedup();
     let times = || held.iter().map(|(round, _)| round.1);
-    telling::opposite_betting(&Covered {
+    let covered = Covered {
         accounts: &accounts,
         cover,
         currency,
         rounds: held.len(),
-        first_at_ms: times().min()?,
-        last_at_ms: times().max()?,
-    })
+        first_at_ms: times().min().unwrap_or_default(),
+        last_at_ms: times().max().unwrap_or_default(),
+    };
+    let row = telling::opposite_betting(&covered, &ruling);
+    let ground = |name: &&Named| Line::Ground(HoldTarget::account(keys, name.tenant(), name.text()));
+    row.into_iter().chain(accounts.iter().filter(|_| ruling.holds).map(ground)).collect()
 }

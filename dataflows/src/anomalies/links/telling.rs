@@ -4,21 +4,31 @@ use std::collections::BTreeMap;
 
 use gyre_domain::cover::Cover;
 use gyre_domain::currency::Currency;
+use serde::{Deserialize, Serialize};
 
 use super::components::{LISTED, Part, Told};
 use crate::Tick;
 use crate::ops::by_tick::ByTick;
-use crate::rows::{AnomalyKind, Object, Output, Wanted, push_string, write};
-use crate::seams::{Means, Named, Reading};
+use crate::rows::{Anomaly, AnomalyKind, Object, Output, Wanted, push_string, write};
+use crate::rulebook::Ruling;
+use crate::seams::{Found, Ground, HoldTarget, Means, Named};
 
-/// An anomaly and its row.
-pub type Row = (AnomalyKind, Vec<u8>);
+/// What is told.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Line {
+    /// An anomaly's row.
+    Row(AnomalyKind, Vec<u8>),
+    /// A ground on which a rule holds payouts.
+    Ground(HoldTarget),
+}
 
 /// The row of a component; one account is linked to nobody.
-pub fn linked_accounts(told: &Told) -> Option<Row> {
+pub fn linked_accounts(told: &Told, ruling: &Ruling) -> Option<Line> {
     let first = told.first(Part::Account).first().filter(|_| told.count(Part::Account) > 1)?;
     let row = write(|out| {
-        AnomalyKind::LinkedAccounts.push(out, first.tenant(), first.text(), None, |evidence| {
+        let (tenant, subject) = (first.tenant(), first.text());
+        let anomaly = Anomaly { kind: AnomalyKind::LinkedAccounts, tenant, subject, at_ms: None };
+        anomaly.push(out, &ruling.version, |evidence| {
             let parts = [
                 ("accounts", Part::Account),
                 ("devices", Part::Shared(Means::Device)),
@@ -30,7 +40,7 @@ pub fn linked_accounts(told: &Told) -> Option<Row> {
             })
         });
     });
-    Some((AnomalyKind::LinkedAccounts, row))
+    Some(Line::Row(AnomalyKind::LinkedAccounts, row))
 }
 
 /// The rounds in which a group's bets covered each other.
@@ -50,13 +60,14 @@ pub struct Covered<'a> {
 }
 
 /// The row of a group whose bets cover each other.
-pub fn opposite_betting(covered: &Covered<'_>) -> Option<Row> {
+pub fn opposite_betting(covered: &Covered<'_>, ruling: &Ruling) -> Option<Line> {
     let first = covered.accounts.first()?;
     let currency = covered.currency;
     let subject = format!("{}/{}", first.text(), currency.code());
     let row = write(|out| {
-        let at_ms = Some(covered.first_at_ms);
-        AnomalyKind::OppositeBetting.push(out, first.tenant(), &subject, at_ms, |evidence| {
+        let (kind, tenant) = (AnomalyKind::OppositeBetting, first.tenant());
+        let anomaly = Anomaly { kind, tenant, subject: &subject, at_ms: Some(covered.first_at_ms) };
+        anomaly.push(out, &ruling.version, |evidence| {
             list(evidence, "accounts", covered.accounts.iter().copied().take(LISTED))
                 .integer("accounts_count", covered.accounts.len() as i64)
                 .integer("rounds", covered.rounds as i64)
@@ -68,7 +79,7 @@ pub fn opposite_betting(covered: &Covered<'_>) -> Option<Row> {
                 .time("last_round_at_ms", covered.last_at_ms)
         });
     });
-    Some((AnomalyKind::OppositeBetting, row))
+    Some(Line::Row(AnomalyKind::OppositeBetting, row))
 }
 
 fn list<'o, 'n>(evidence: Object<'o>, name: &str, names: impl Iterator<Item = &'n Named>) -> Object<'o> {
@@ -87,7 +98,7 @@ fn list<'o, 'n>(evidence: Object<'o>, name: &str, names: impl Iterator<Item = &'
 /// Tells rows that come and go, and at the end those that stand.
 pub struct Teller {
     wanted: Wanted,
-    standing: BTreeMap<Row, isize>,
+    standing: BTreeMap<Line, isize>,
 }
 
 impl Teller {
@@ -98,41 +109,51 @@ impl Teller {
 }
 
 impl ByTick for Teller {
-    type In = (Row, Tick, isize);
-    type Out = Reading;
+    type In = (Line, Tick, isize);
+    type Side = ();
+    type Out = Found;
 
     fn tick(update: &Self::In) -> Tick {
         update.1
     }
 
-    fn work(&mut self, tick: Tick, updates: &[Self::In], out: &mut Reading) {
-        let mut net: BTreeMap<&Row, isize> = BTreeMap::new();
-        for (row, _, diff) in updates {
-            *net.entry(row).or_default() += diff;
+    fn work(&mut self, tick: Tick, updates: &[Self::In], out: &mut Found) {
+        let mut net: BTreeMap<&Line, isize> = BTreeMap::new();
+        for (line, _, diff) in updates {
+            *net.entry(line).or_default() += diff;
         }
-        for (row, diff) in net.into_iter().filter(|(_, diff)| *diff != 0) {
-            out.counts.anomalies[row.0 as usize] += diff as i64;
+        for (line, diff) in net.into_iter().filter(|(_, diff)| *diff != 0) {
+            let (kind, row) = match line {
+                Line::Row(kind, row) => (*kind, row),
+                &Line::Ground(target) => {
+                    out.grounds.push(Ground { target, tick, diff });
+                    continue;
+                }
+            };
+            out.told.counts.anomalies[kind as usize] += diff as i64;
             if self.wanted.changes {
-                out.changes.push(Output::Anomalies, tick, diff as i64, |text| text.extend_from_slice(&row.1));
+                let changes = &mut out.told.changes;
+                changes.push(Output::Anomalies, tick, diff as i64, |text| text.extend_from_slice(row));
             }
-            let standing = self.standing.entry(row.clone()).or_default();
+            let standing = self.standing.entry(line.clone()).or_default();
             *standing += diff;
             if *standing == 0 {
-                self.standing.remove(row);
+                self.standing.remove(line);
             }
         }
     }
 
-    fn forget_through(&mut self, _now: Tick, _out: &mut Reading) {}
+    fn forget_through(&mut self, _now: Tick, _out: &mut Found) {}
 
-    fn rest(&mut self, out: &mut Reading) -> bool {
-        for (_, row) in self.standing.keys() {
-            out.rest.loose.push(Output::Anomalies, 0, 1, |text| text.extend_from_slice(row));
+    fn rest(&mut self, out: &mut Found) -> bool {
+        for line in self.standing.keys() {
+            let Line::Row(_, row) = line else { continue };
+            out.told.rest.loose.push(Output::Anomalies, 0, 1, |text| text.extend_from_slice(row));
         }
         true
     }
 
-    fn is_full(out: &Reading) -> bool {
-        out.bytes() > 1 << 20
+    fn is_full(out: &Found) -> bool {
+        out.told.bytes() > 1 << 20
     }
 }

@@ -13,11 +13,12 @@ use crate::directives::{Directives, Sight, Target, hold_targets};
 use crate::keys::Keyed;
 use crate::matching::commanded::{Beside, Commanded, Given, verdict_of};
 use crate::matching::many::Filed;
+use crate::matching::postings;
 use crate::matching::told::Told;
 use crate::ops::fold_by_key::Slab;
 use crate::rows::Wanted;
 use crate::rows::records::AMENDED;
-use crate::seams::HoldTarget;
+use crate::seams::{HoldTarget, Payable};
 
 /// Whether accounts and games are asked about, by number; games are marked.
 type Known = HashMap<(bool, u32), bool, Keyed>;
@@ -55,17 +56,38 @@ impl Wagers {
         filed.iter().map(Filed::at_ms).chain(brought).max()
     }
 
-    /// Adds what is said of a simple wager's payout; says whether it is held.
+    /// Adds what is said of a simple wager's payout; says whether commands hold it.
     pub(super) fn tell_holding(&self, slot: &Slot, told: &mut Told) -> bool {
-        if self.directives.spares_payouts() {
+        if self.directives.spares_payouts() && !self.may_hold {
             return false;
         }
-        let (is_held, asked) = self.directives.holding_of(&self.wager_of(slot), &self.settings.keys);
+        let wager = self.wager_of(slot);
+        let (is_held, asked) = self.directives.holding_of(&wager, &self.settings.keys);
         told.sights.extend(asked.into_iter().map(Sight::standing));
-        if is_held && slot.has(SETTLED) && slot.payout != 0 {
-            told.held = Some((slot.account, slot.payout.into(), 1));
+        match slot.has(SETTLED) && slot.payout != 0 {
+            true if is_held => told.held = Some((slot.account, slot.payout.into(), 1)),
+            true if self.may_hold => told.payable = Some(self.payable(slot, &wager)),
+            _ => {}
         }
         is_held
+    }
+
+    /// The payout of a simple wager, as a rule could hold it.
+    fn payable(&self, slot: &Slot, wager: &Wager<'_>) -> Box<Payable> {
+        let mut postings = Vec::new();
+        if self.settings.wanted.postings {
+            let (settle, position) = (self.settle_of(slot), self.kept_settle(slot).position);
+            postings.extend(postings::of_payable(wager, &settle, position, &self.settings.places));
+        }
+        let latest_ms = slot.at_ms().max(slot.settled_at_ms());
+        Box::new(Payable {
+            of: hold_targets(wager, &self.settings.keys),
+            purse: self.directory.account_key(slot.account),
+            minor: slot.payout.into(),
+            legs: 1,
+            until: self.settings.forget_after(latest_ms, false),
+            postings,
+        })
     }
 
     /// Whether anything of a key is kept from its player: it is not forgotten before that is over.

@@ -19,6 +19,7 @@ use crate::ops::fold_by_key::Turn;
 use crate::packed::{Kept, Known};
 use crate::rows::records::{Maximum, Staked, Standing, push_record_reject, push_wager_state};
 use crate::rows::{Output, write};
+use crate::seams::Suspicion;
 
 impl Wagers {
     /// What a simple key tells.
@@ -47,10 +48,11 @@ impl Wagers {
         told.tied = self.tied(slot);
         let is_held = self.tell_holding(slot, &mut told);
         told.marks.anomalies.extend(findings.iter().map(|finding| finding.kind() as u8));
+        told.suspicions = self.suspicions(slot, &findings);
         if self.settings.wanted.changes {
             told.rows.push((Output::WagerStates, write(|out| self.push_state_row(slot, out))));
             let is_missing = !told.marks.rejects.is_empty();
-            told.rows.extend(self.other_rows(slot, is_missing, is_held, &findings));
+            told.rows.extend(self.other_rows(slot, is_missing, is_held));
         }
         told
     }
@@ -131,6 +133,16 @@ impl Wagers {
         findings
     }
 
+    /// What is told of them; mostly nothing.
+    fn suspicions(&self, slot: &Slot, findings: &[Finding]) -> Vec<Suspicion> {
+        if findings.is_empty() {
+            return Vec::new();
+        }
+        let (wager, standing) = (self.wager_of(slot), self.standing_of_simple(slot));
+        let told = |it: &Finding| it.suspicion(&wager, &standing, &self.directory, &self.settings.keys);
+        findings.iter().map(told).collect()
+    }
+
     pub(super) fn exceeds_maximum(&self, slot: &Slot) -> bool {
         let maximum =
             self.directory.terms(slot.game, slot.at_ms()).and_then(|terms| terms.payout_max.as_ref());
@@ -189,6 +201,7 @@ impl Wagers {
         let due_ms = |slot: &Slot| slot.at_ms() + self.directory.due_ms(slot.game, slot.at_ms());
         let is_plain = !self.settings.wanted.postings
             && self.directives.spares_payouts()
+            && !self.may_hold
             && after.has(WAGER)
             && after.flags() & (CLAIMS | KNOWS | MANY) == 0
             && (is_new
@@ -251,28 +264,19 @@ impl Wagers {
     }
 
     /// The other rows of a simple wager; mostly none.
-    pub(super) fn other_rows(
-        &self,
-        slot: &Slot,
-        is_missing: bool,
-        is_held: bool,
-        findings: &[Finding],
-    ) -> Vec<(Output, Vec<u8>)> {
+    pub(super) fn other_rows(&self, slot: &Slot, is_missing: bool, is_held: bool) -> Vec<(Output, Vec<u8>)> {
         let mut rows = Vec::new();
-        if !is_missing && findings.is_empty() && !self.settings.wanted.postings {
+        if !is_missing && !self.settings.wanted.postings {
             return rows;
         }
         let (wager, position) = (self.wager_of(slot), self.kept_wager(slot).position);
-        let standing = self.standing_of_simple(slot);
-        rows.extend(
-            findings.iter().map(|it| (Output::Anomalies, it.row(&wager, &standing, &self.directory))),
-        );
         if is_missing {
             rows.push(self.missing_row(&wager, position));
         }
         if self.settings.wanted.postings {
             postings::of_wager(&wager, position, &mut rows, &self.settings.places);
-            if slot.has(SETTLED) {
+            // Those that a rule could hold are told by who holds.
+            if slot.has(SETTLED) && (is_held || !self.may_hold) {
                 let (settle, position) = (self.settle_of(slot), self.kept_settle(slot).position);
                 let position = (position, is_held);
                 postings::of_settle(&wager, &settle, position, &mut rows, &self.settings.places);
@@ -302,7 +306,7 @@ impl Wagers {
     /// The rows at rest of a simple wager, but for where it stands.
     pub(super) fn other_rows_at_rest(&self, slot: &Slot, tick: Tick) -> Vec<(Output, Vec<u8>)> {
         let is_missing = self.missing_from_ms(slot).is_some_and(|from_ms| from_ms <= tick);
-        self.other_rows(slot, is_missing, self.is_held(slot), &self.findings(slot))
+        self.other_rows(slot, is_missing, self.is_held(slot))
     }
 }
 

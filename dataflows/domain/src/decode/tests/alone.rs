@@ -66,6 +66,22 @@ const TARGETS: &[Judged] = &[
     ("\"0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef\"", None),
 ];
 
+const RULES: &[Judged] = &[
+    ("7", Some(Malformed)),
+    ("\"\"", Some(Malformed)),
+    ("\"Late_wager\"", Some(UnknownKind)),
+    ("\"/late_wager\"", Some(UnknownKind)),
+    ("\"late_wager/\"", Some(Malformed)),
+    ("\"late/\"", Some(Malformed)),
+    ("\"late_wager/\\u00e9/\"", None),
+];
+const ACTIONS: &[Judged] = &[
+    ("7", Some(Malformed)),
+    ("\"\"", Some(UnknownKind)),
+    ("\"HOLD\"", Some(UnknownKind)),
+    ("\"hold\"", None),
+];
+
 /// Values of a field, each with the fault that it is.
 fn values(topic: Topic, name: &str) -> &'static [&'static [Judged]] {
     match name {
@@ -85,6 +101,8 @@ fn values(topic: Topic, name: &str) -> &'static [&'static [Judged]] {
         "free_round" => &[&[("0", Some(Malformed)), ("\"true\"", Some(Malformed)), ("true", None)]],
         "rtp_theoretical" | "volatility" | "payout_max" => &[RATES],
         "target" => &[TARGETS],
+        "rule" => &[RULES],
+        "action" => &[ACTIONS],
         "reason" => &[&[("7", Some(Malformed)), ("\"\"", None)]],
         "record" => &[&[("7", Some(Malformed)), ("[{}]", Some(Malformed)), ("{\"a\" :[ ]}", None)]],
         "bet" | "jackpot" => &[&[("0", Some(UnsupportedField)), ("[]", Some(UnsupportedField))]],
@@ -96,8 +114,11 @@ fn values(topic: Topic, name: &str) -> &'static [&'static [Judged]] {
 fn absent(topic: Topic, name: &str) -> Option<Cause> {
     let always = ["wager_id", "payment_id", "account", "game", "kind", "stake", "payout", "amount"];
     let of_command = ["command_id", "target", "actor", "reason", "record"].contains(&name);
-    let needed =
-        of_command || always.contains(&name) || ["currency", "at_ms", "rtp_theoretical"].contains(&name);
+    let of_rule = topic == Rules && ["rule", "effective_from_ms", "action"].contains(&name);
+    let needed = of_command
+        || of_rule
+        || always.contains(&name)
+        || ["currency", "at_ms", "rtp_theoretical"].contains(&name);
     let echo = topic == Outcomes && matches!(name, "account" | "game" | "stake");
     if needed && !echo { Some(Malformed) } else { None }
 }
@@ -119,6 +140,9 @@ fn full(topic: Topic) -> &'static str {
         }
         Accounts => {
             r#"{"tenant":"t","provider":"p","revision":1,"received_ms":1767225600001,"account":"a","effective_from_ms":1767225600000,"currency":"EUR","partner":"p","tier":"t"}"#
+        }
+        Rules => {
+            r#"{"tenant":"t","provider":"p","revision":1,"received_ms":1767225600001,"rule":"late_wager","effective_from_ms":1767225600000,"action":"flag"}"#
         }
         Commands => {
             r#"{"tenant":"t","provider":"p","revision":1,"received_ms":1767225600001,"command_id":"c","kind":"amend","target":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef","actor":"a","reason":"r","at_ms":1767225600000,"record":{}}"#

@@ -171,6 +171,75 @@ fn accounts_ladder() {
 }
 
 #[test]
+fn rules_ladder() {
+    let start = r#"{"rule":"velocity/","provider":"","effective_from_ms":null,"window_ms":90000,"window_ms":60000,"wagers_max":"5","score_max":"9","action":1,"jackpot":1}"#;
+    let line = ladder(
+        Rules,
+        (start, Malformed),
+        &[
+            ("velocity/", "velocity/strict-2", Some(Malformed)),
+            (r#""provider":"""#, r#""provider":"elsewhere""#, Some(Malformed)),
+            ("null", "1", Some(Malformed)),
+            (r#""effective_from_ms":1"#, r#""effective_from_ms":0"#, Some(Malformed)),
+            (r#","window_ms":60000"#, "", Some(Malformed)),
+            ("90000", "60000.0", Some(Malformed)),
+            ("60000.0", "86460000", Some(Malformed)),
+            ("86460000", "60000", Some(Malformed)),
+            (r#""5""#, "0", Some(Malformed)),
+            (r#""wagers_max":0"#, r#""wagers_max":1000000"#, Some(Malformed)),
+            (r#""action":1"#, r#""action":"warn""#, Some(UnknownKind)),
+            ("velocity/strict-2", "speed/strict-2", Some(UnknownKind)),
+            ("speed", "velocity", Some(UnknownKind)),
+            ("warn", "hold", Some(UnsupportedField)),
+            (r#","jackpot":1"#, r#","revision":2"#, None),
+        ],
+    );
+    assert_eq!(
+        content(Rules, &line),
+        r#"{"rule":"velocity/strict-2","effective_from_ms":0,"window_ms":60000,"wagers_max":1000000,"action":"hold","revision":2}"#
+    );
+    let Ok(Record::Rule(rule)) = read(Rules, &line) else { panic!("a rule") };
+    assert_eq!((rule.bounds(), rule.version()), ([60_000, 1_000_000, 0], "velocity/strict-2.2".to_owned()));
+}
+
+#[test]
+fn decimals_of_rules_ladder() {
+    let start =
+        r#"{"rule":"slow_drift","effective_from_ms":946684800000,"slack":0.5,"limit":8,"action":"flag"}"#;
+    let line = ladder(
+        Rules,
+        (start, Malformed),
+        &[
+            ("0.5", r#""100.001""#, Some(Malformed)),
+            ("100.001", "0.50", Some(Malformed)),
+            ("8,", r#""0","#, Some(Malformed)),
+            (r#":"0","#, r#":"8.0001","#, Some(Malformed)),
+            ("8.0001", "08.50", None),
+        ],
+    );
+    assert_eq!(
+        content(Rules, &line),
+        r#"{"rule":"slow_drift","effective_from_ms":946684800000,"slack":"0.50","limit":"08.50","action":"flag"}"#
+    );
+    let Ok(Record::Rule(rule)) = read(Rules, &line) else { panic!("a rule") };
+    assert_eq!((rule.bounds(), rule.version()), ([500, 8_500, 0], "slow_drift/946684800000".to_owned()));
+}
+
+#[test]
+fn thresholds_of_other_kinds_are_unknown_fields() {
+    let mut unknown = UnknownFields::default();
+    let mut read = |line: &str| {
+        let read = decode(Rules, line.as_bytes(), &Currencies::default(), &mut unknown);
+        read.map(|_| ()).map_err(|fault| fault.cause)
+    };
+    let line = r#"{"rule":"overdraft","effective_from_ms":0,"limit":[],"limit":"9","action":"flag"}"#;
+    assert_eq!(read(line), Ok(()));
+    assert_eq!(read(&line.replace("overdraft", "overdrafts")), Err(UnknownKind));
+    assert_eq!(read(&line.replace("overdraft", "structuring")), Err(Malformed));
+    assert_eq!(unknown.iter().collect::<Vec<_>>(), [("limit", 4)]);
+}
+
+#[test]
 fn commands_ladder() {
     let digest = "0123456789abcdef".repeat(4);
     let start = r#"{"command_id":"","kind":"undo","target":7,"actor":"","reason":null,"at_ms":1767225600,"record":[]}"#;

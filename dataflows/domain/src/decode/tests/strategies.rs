@@ -3,10 +3,12 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::anomaly::Takes;
+use crate::records::Spelt;
 
 /// Any sound record of any topic.
 pub(super) fn records() -> impl Strategy<Value = Record<'static>> {
-    prop_oneof![wagers(), outcomes(), payments(), games(), accounts()]
+    prop_oneof![wagers(), outcomes(), payments(), games(), accounts(), rules()]
 }
 
 fn wagers() -> impl Strategy<Value = Record<'static>> {
@@ -140,6 +142,37 @@ fn accounts() -> impl Strategy<Value = Record<'static>> {
             Record::Account(Account { origin, account, effective_from_ms, currency, partner, tier })
         },
     )
+}
+
+fn rules() -> impl Strategy<Value = Record<'static>> {
+    let kinds = prop::sample::select(AnomalyKind::ALL.to_vec());
+    let actions = prop::sample::select(vec![Action::Flag, Action::Hold]);
+    let bounds = prop::array::uniform3(any::<u64>());
+    (origins(), kinds, maybe(), effective_times(), actions, bounds).prop_map(
+        |(origin, kind, version, effective_from_ms, action, bounds)| {
+            let version = version.map_or_else(String::new, |version| format!("/{version}"));
+            let thresholds = kind.thresholds().iter().zip(bounds);
+            Record::Rule(Rule {
+                origin: Origin { provider: Cow::Borrowed(UNSAID), ..origin },
+                rule: format!("{}{version}", kind.name()).into(),
+                effective_from_ms,
+                kind,
+                thresholds: thresholds.map(|(threshold, any)| spelt(&threshold.takes, any)).collect(),
+                action,
+            })
+        },
+    )
+}
+
+fn spelt(takes: &Takes, any: u64) -> Spelt<'static> {
+    let within =
+        |range: &std::ops::RangeInclusive<u64>| range.start() + any % (range.end() - range.start() + 1);
+    match takes {
+        Takes::Whole { range, step } => Spelt::Whole(within(range) / step * step),
+        Takes::Decimal { range, digits } => {
+            Spelt::Decimal(crate::money::decimal(within(range).into(), *digits as u8).into())
+        }
+    }
 }
 
 fn texts() -> impl Strategy<Value = Text<'static>> {
