@@ -6,6 +6,7 @@
 //!  seed ─▶ play ─▶ faults (one wager in so many goes wrong) ─▶ outboxes ─▶ wagers, outcomes, payments .jsonl
 //!            └──────────▶ books, in event order ─────────────▶ truth.json, games.jsonl, accounts.jsonl
 //! ```
+//! A scripted evening tells tales too: its people write commands.jsonl, its providers answer from recollected/.
 //!
 //! The same plan writes the same bytes on every machine. Memory is that of players and of what is in flight; the
 //! number of wagers does not matter. `truth.json` is no reading of the records: the generator books what it means to
@@ -29,7 +30,7 @@ mod play;
 mod truth;
 mod wire;
 
-pub use faults::Fault;
+pub use faults::{Fault, Tale};
 
 /// Runs `gyre generate`.
 ///
@@ -88,8 +89,8 @@ pub struct Plan {
     pub orphans: u64,
     /// Wagers without an outcome, where the plan is plain.
     pub unsettled: u64,
-    /// Faults come in the order of [`Fault::ALL`], evenly spaced over the evening, and players have names: an
-    /// evening that can be told.
+    /// Faults come in the order of [`Fault::ALL`], evenly spaced over the evening, players have names, and tales are
+    /// told of commands, of providers that answer and of players who are no strangers: an evening that can be told.
     pub scripted: bool,
 }
 
@@ -197,12 +198,16 @@ pub struct Written {
     pub games: u64,
     /// Lines of `accounts.jsonl`.
     pub accounts: u64,
-    /// Bytes of these five.
+    /// Lines of `commands.jsonl`.
+    pub commands: u64,
+    /// Lines of `recollected/outcomes.jsonl`.
+    pub answers: u64,
+    /// Bytes of these.
     pub bytes: u64,
 }
 
 /// Writes `wagers.jsonl`, `outcomes.jsonl`, `payments.jsonl`, `games.jsonl`, `accounts.jsonl` and `truth.json` into
-/// the plan's folder, over what is there. `progress` hears now and then how many wagers have been placed.
+/// the plan's folder, over what is there; of a scripted plan `commands.jsonl` and `recollected/outcomes.jsonl` too. `progress` hears now and then how many wagers have been placed.
 ///
 /// # Errors
 /// `InvalidInput` with what is wrong with the plan; otherwise what the file system says.

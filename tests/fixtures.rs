@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gyre::generate::{Fault, Plan, run};
+use gyre::generate::{Fault, Plan, Tale, run};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -36,8 +36,16 @@ fn the_evening_is_what_its_preset_makes_and_its_story_tells() {
         let story = read(&kept.join("README.md"));
         fs::write(kept.join("README.md"), retold(&story, &truth())).expect("README.md");
     }
-    let files =
-        ["wagers.jsonl", "outcomes.jsonl", "payments.jsonl", "games.jsonl", "accounts.jsonl", "truth.json"];
+    let files = [
+        "wagers.jsonl",
+        "outcomes.jsonl",
+        "payments.jsonl",
+        "games.jsonl",
+        "accounts.jsonl",
+        "commands.jsonl",
+        "recollected/outcomes.jsonl",
+        "truth.json",
+    ];
     for name in files {
         assert!(
             fs::read(kept.join(name)).expect(name) == fs::read(into.join(name)).expect(name),
@@ -49,9 +57,15 @@ fn the_evening_is_what_its_preset_makes_and_its_story_tells() {
         story == retold(&story, &truth()),
         "the story's tables differ; BLESS=1 cargo test --test fixtures renews them"
     );
-    for shown in Fault::ALL.iter().flat_map(|fault| fault.shows()) {
+    for shown in shown() {
         assert!(story.contains(&format!("| `{shown}` | ")), "the story does not show {shown}");
     }
+}
+
+/// Every cause and anomaly that the evening promises.
+fn shown() -> impl Iterator<Item = &'static &'static str> {
+    let faults = Fault::ALL.iter().flat_map(|fault| fault.shows());
+    faults.chain(Tale::ALL.iter().flat_map(|tale| tale.shows()))
 }
 
 fn truth() -> Value {
@@ -101,9 +115,8 @@ fn shows(truth: &Value) -> String {
             places.entry(kind.as_str().expect("a name")).or_default().push(place);
         }
     }
-    let order = Fault::ALL.iter().flat_map(|fault| fault.shows());
     let mut table = String::from("| cause or anomaly | rows | where |\n|---|---|---|\n");
-    let mut kinds: Vec<&&str> = order.collect();
+    let mut kinds: Vec<&&str> = shown().collect();
     kinds.sort();
     kinds.dedup();
     for kind in kinds {
@@ -125,6 +138,7 @@ fn figures(truth: &Value) -> String {
             format!("{}, {}, {}", lines["wagers"], lines["outcomes"], lines["payments"]),
         ),
         ("lines of games, accounts", format!("{}, {}", lines["games"], lines["accounts"])),
+        ("commands, answers of providers", format!("{}, {}", lines["commands"], lines["recollected"])),
         (
             "wagers settled, cancelled, open",
             format!("{}, {}, {}", wagers["settled"], wagers["cancelled"], wagers["open"]),
@@ -152,7 +166,7 @@ fn lines(incident: &Value) -> String {
         files.entry(file).or_default().push(line.parse().expect("a line"));
     }
     let mut told = Vec::new();
-    for file in ["wagers", "outcomes", "payments"] {
+    for file in ["wagers", "outcomes", "payments", "commands", "recollected/outcomes"] {
         let Some(lines) = files.get_mut(file) else { continue };
         lines.sort_unstable();
         let mut runs: Vec<(u64, u64)> = Vec::new();

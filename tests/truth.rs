@@ -35,7 +35,7 @@ fn list<'a>(truth: &'a Value, name: &str) -> &'a [Value] {
 }
 
 /// Replays the folder and holds the books to its truth.
-fn holds(folder: &Path, workers: &str) {
+fn holds(folder: &Path, workers: &str) -> Value {
     let out = folder.join("out");
     let replay = Command::new(env!("CARGO_BIN_EXE_gyre"))
         .args(["replay", "--workers", workers, "--output"])
@@ -88,11 +88,11 @@ fn holds(folder: &Path, workers: &str) {
     assert_eq!(told(&rejects, &reject), told(list(&truth, "reject_rows"), &reject));
 
     let mut anomalies = rows(&out.join("anomalies.jsonl"));
-    for spike in list(&truth["anomalies_at_least"], "stake_spike") {
-        assert!(
-            anomalies.iter().any(|row| row["kind"] == "stake_spike" && row["subject"] == *spike),
-            "{spike}"
-        );
+    for (kind, subjects) in truth["anomalies_at_least"].as_object().expect("by kind") {
+        for subject in subjects.as_array().expect("a list") {
+            let is_it = |row: &Value| row["kind"] == **kind && row["subject"] == *subject;
+            assert!(anomalies.iter().any(is_it), "{kind} {subject}");
+        }
     }
     let not_told = truth["not_told"].as_object().expect("by kind");
     anomalies.retain(|row| row["kind"].as_str().is_none_or(|kind| !not_told.contains_key(kind)));
@@ -108,6 +108,13 @@ fn holds(folder: &Path, workers: &str) {
         let meant = meant.map(|row| format!("{} {}", row["subject"], key(row, figures)));
         assert_eq!(count(found), count(meant), "{kind}");
     }
+
+    if let Some(decided) = truth["decisions"].as_array() {
+        let decision = ["tenant", "provider", "command_id", "kind", "target", "before", "after"];
+        let found = rows(&out.join("decisions.jsonl"));
+        assert_eq!(told(&found, &decision), told(decided, &decision));
+    }
+    summary
 }
 
 #[test]
@@ -125,6 +132,21 @@ fn generated_operators_end_in_the_books_they_were_meant_to() {
         run(&plan, &mut |_| ()).expect("a sound plan");
         holds(folder.path(), if seed % 2 == 0 { "1" } else { "2" });
     }
+}
+
+/// Commands decide, rounds that never ended are asked for, and every record but those that nothing mends recovers.
+#[test]
+fn the_evening_ends_in_the_books_it_was_meant_to() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let written = run(&Plan::evening(folder.path()), &mut |_| ()).expect("a sound plan");
+    let summary = holds(folder.path(), "2");
+    assert_eq!((written.commands, summary["decisions"].as_u64()), (6, Some(5)));
+    assert_eq!(summary["recollected"], written.answers);
+    let rows = |output: &str| {
+        let text = fs::read_to_string(folder.path().join("out").join(output)).expect(output);
+        text.lines().count()
+    };
+    assert_eq!(rows("quarantine.jsonl"), summary["quarantined"].as_u64().expect("a count") as usize);
 }
 
 #[test]

@@ -50,7 +50,10 @@ fn histories_have_every_fault() {
     let mut seen: BTreeMap<String, u64> = BTreeMap::new();
     for seed in 0..SEEDS {
         let (streams, settings) = history(seed, size(seed));
-        let Books { summary, rtp, balances, decisions, .. } = books(&streams, &settings);
+        let Books { summary, rtp, balances, decisions, anomalies, .. } = books(&streams, &settings);
+        let ruled = |row: &&serde_json::Value| {
+            row["rule"] != format!("{}/1", row["kind"].as_str().unwrap_or_default())
+        };
         let counts = [
             ("duplicate", summary.duplicates),
             ("blank", summary.blank_lines),
@@ -60,6 +63,7 @@ fn histories_have_every_fault() {
             ("tombstone", summary.tombstones),
             ("decision", decisions.len() as u64),
             ("held", balances.iter().filter(|row| row["wallet"] == "held").count() as u64),
+            ("ruled", anomalies.iter().filter(ruled).count() as u64),
             ("rtp", rtp.len() as u64),
             ("z", rtp.iter().filter(|row| row["z"].is_string()).count() as u64),
         ];
@@ -113,6 +117,7 @@ fn histories_have_every_fault() {
         "tombstone",
         "decision",
         "held",
+        "ruled",
         "rtp",
         "z",
     ];

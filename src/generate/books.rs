@@ -183,7 +183,7 @@ impl Return {
 /// A reject that is expected.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reject {
-    /// `wagers`, `outcomes`, `payments`, `games` or `accounts`.
+    /// The file it came in.
     pub topic: &'static str,
     /// Whose record.
     pub provider: &'static str,
@@ -223,6 +223,10 @@ pub struct Books {
     pub anomalies: BTreeMap<&'static str, Vec<String>>,
     /// Players made to stake far above their habit. Others may do so by chance.
     pub spikes: Vec<String>,
+    /// Players made to win, pay or play as others may by chance: kind to subjects.
+    pub at_least: BTreeMap<&'static str, Vec<String>>,
+    /// What was paid out to players whose payouts are held, minor units.
+    pub held: BTreeMap<usize, i64>,
     /// Unknown fields by name.
     pub unknown_fields: BTreeMap<&'static str, u64>,
 }
@@ -247,6 +251,11 @@ impl Books {
         if rows.len() > REJECTS_LISTED_MAX {
             self.reject_rows = None;
         }
+    }
+
+    /// Expects an anomaly of a kind that others may show by chance.
+    pub fn at_least(&mut self, kind: &'static str, subject: String) {
+        self.at_least.entry(kind).or_default().push(subject);
     }
 
     /// Expects an anomaly.

@@ -16,8 +16,10 @@ mod misfits;
 mod money;
 mod pieces;
 mod refused;
+mod tales;
 
 pub use self::deck::Deck;
+pub use self::tales::{Desk, Tale};
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -27,16 +29,16 @@ const DAY: u64 = 24 * HOUR;
 /// Incidents of one fault that are told in full.
 const TOLD: u64 = 20;
 
-macro_rules! faults {
-    ($($variant:ident $name:literal shows [$($shows:literal),*] $story:literal;)*) => {
-        /// Everything that can go wrong.
+macro_rules! stories {
+    ($(#[$doc:meta])* $stories:ident: $($variant:ident $name:literal shows [$($shows:literal),*] $story:literal;)*) => {
+        $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-        pub enum Fault {
+        pub enum $stories {
             $(#[doc = $story] $variant,)*
         }
 
-        impl Fault {
-            /// All faults, in the order in which a scripted evening tells them.
+        impl $stories {
+            /// All of them, in the order in which a scripted evening tells them.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
             /// Its name in `truth.json`.
@@ -49,7 +51,7 @@ macro_rules! faults {
                 match self { $(Self::$variant => $story,)* }
             }
 
-            /// Reject causes and anomalies that the first incident of the fault always leaves.
+            /// Reject causes and anomalies that its first incident always leaves.
             pub fn shows(self) -> &'static [&'static str] {
                 match self { $(Self::$variant => &[$($shows),*],)* }
             }
@@ -57,7 +59,11 @@ macro_rules! faults {
     };
 }
 
-faults! {
+pub(super) use stories;
+
+stories! {
+    /// Everything that can go wrong.
+    Fault:
     Duplicate "duplicate" shows [] "A record is sent again with the same body: one record, one duplicate.";
     CreditFirst "credit_first" shows [] "The outcome arrives before its wager: it waits, then joins it.";
     NotJson "not_json" shows ["malformed"] "A line is cut off in the middle; the record is then sent whole.";
@@ -114,8 +120,8 @@ faults! {
 
 /// One thing that went wrong.
 pub struct Incident {
-    /// What.
-    pub fault: Fault,
+    /// What: the name of a [`Fault`] or [`Tale`].
+    pub name: &'static str,
     /// When it began.
     pub at_ms: u64,
     /// Whose.

@@ -124,9 +124,14 @@ impl Game {
 
     /// A game whose reels are loose: it says 95 % and will be made to pay eightfold.
     pub fn loose(number: usize, provider: usize) -> Self {
+        Self::slots(format!("loose-reels-{number:03}"), provider)
+    }
+
+    /// Slots that say 95 %.
+    pub fn slots(id: String, provider: usize) -> Self {
         let style = &STYLES[0];
         Self {
-            id: format!("loose-reels-{number:03}"),
+            id,
             provider,
             category: "slots",
             lasts_ms: style.lasts_ms,

@@ -7,7 +7,7 @@ use self::agenda::{Agenda, Event};
 use super::Plan;
 use super::books::{Books, System};
 use super::dice::{Dice, Zipf};
-use super::faults::{Deck, Incident};
+use super::faults::{Deck, Desk, Incident, Tale};
 use super::games::Game;
 use super::outbox::Outbox;
 use super::wire::{CURRENCIES, Cast, PLAIN_PROVIDER, PROVIDERS_NAMED, WagerLine};
@@ -19,14 +19,15 @@ mod sending;
 mod sessions;
 mod wagers;
 
-/// Players of a scripted evening by name, the keenest first; the last seven are newcomers.
+/// Players of a scripted evening by name, the keenest first; then those of tales, and at last seven newcomers.
 const NAMES: &[&str] = &[
     "anna", "minjun", "bilal", "chiara", "seoyeon", "dieter", "elif", "fahad", "greta", "hyunwoo", "ilse",
     "jakub", "karim", "lena", "marek", "nadia", "olga", "pavel", "jiwoo", "rosa", "stefan", "tuomas", "ulla",
     "victor", "wanda", "dohyun", "yusuf", "zoe", "agnes", "bruno", "celine", "dana", "emil", "frida",
     "gustav", "haneul", "ivan", "jonas", "katja", "lars", "maria", "nils", "omar", "petra", "quentin",
-    "rafael", "sara", "theo", "uwe", "vera", "willem", "xenia", "yuna", "zeki", "robin", "lucille", "carl",
-    "gus", "ned", "gwen", "nora",
+    "rafael", "sara", "theo", "uwe", "vera", "willem", "xenia", "yuna", "zeki", "bo", "cleo", "fay", "hugo",
+    "nele", "oskar", "paula", "ravi", "sina", "sven", "tilda", "timo", "robin", "lucille", "carl", "gus",
+    "ned", "gwen", "nora",
 ];
 
 /// A wager as it will be played.
@@ -83,6 +84,9 @@ pub struct House<'p> {
     pub(super) now_ms: u64,
     pub(super) incidents: Vec<Incident>,
     pub(super) deck: Deck,
+    /// Of a scripted evening: chance of its tales, which leaves all else as it would be; and what is decided.
+    pub(super) aside: Dice,
+    pub(super) desk: Desk,
     pub(super) remembered: VecDeque<WagerLine>,
     /// Wagers still to be given a number.
     pub(super) unplaced: u64,
@@ -108,6 +112,7 @@ pub struct Played {
     pub(super) boxes: [Outbox; 3],
     pub(super) incidents: Vec<Incident>,
     pub(super) deck: Deck,
+    pub(super) desk: Desk,
 }
 
 impl<'p> House<'p> {
@@ -121,12 +126,15 @@ impl<'p> House<'p> {
             players: Zipf::new(plan.accounts as usize, plan.account_skew),
             games: Zipf::new(plan.games as usize, plan.game_skew),
             deck: Deck::new(plan, &mut dice),
+            aside: Dice::new(plan.seed ^ 0x7a1e),
+            desk: Desk::default(),
             dice,
             cast: Cast {
                 games: Vec::new(),
                 currencies: Vec::new(),
                 names: if plan.scripted { NAMES } else { &[] },
                 plain: plan.plain,
+                shared: Vec::new(),
             },
             books: Books::new(),
             boxes: [file("wagers.jsonl")?, file("outcomes.jsonl")?, file("payments.jsonl")?],
@@ -160,6 +168,9 @@ impl<'p> House<'p> {
             };
             house.welcome(if plan.plain { 0 } else { currency });
         }
+        if plan.scripted {
+            house.welcome_told();
+        }
         Ok(house)
     }
 
@@ -173,6 +184,11 @@ impl<'p> House<'p> {
     /// Adds a player who holds the currency at this index.
     pub(super) fn welcome(&mut self, currency: u8) -> usize {
         let factor = self.dice.pick(&[1, 1, 1, 2, 2, 5, 10]);
+        self.admit(currency, factor)
+    }
+
+    /// Adds a player who stakes so many times what is usual.
+    pub(super) fn admit(&mut self, currency: u8, factor: i64) -> usize {
         self.cast.currencies.push(currency);
         self.stakes.push(CURRENCIES[usize::from(currency)].stake * factor);
         self.books.ledgers.push(Default::default());
@@ -196,6 +212,7 @@ impl<'p> House<'p> {
                 Event::Settle(ticket) => self.settle(&ticket),
                 Event::Move(movement) => self.move_now(movement),
                 Event::Orphan(left) => self.plain_orphan(left),
+                Event::Tale(tale) => self.tale(tale),
             }
             events += 1;
             if events.is_multiple_of(1 << 14) {
@@ -207,8 +224,8 @@ impl<'p> House<'p> {
             out.finish()?;
         }
         progress(self.plan.wagers - self.unplaced);
-        let Self { cast, books, boxes, incidents, deck, .. } = self;
-        Ok(Played { cast, books, boxes, incidents, deck })
+        let Self { cast, books, boxes, incidents, deck, desk, .. } = self;
+        Ok(Played { cast, books, boxes, incidents, deck, desk })
     }
 
     fn first_events(&mut self) {
@@ -226,6 +243,9 @@ impl<'p> House<'p> {
             self.sessions.push(Session { player: 0, game: 0, left: 0 });
             let at_ms = self.plan.start_ms + self.dice.below(10_000);
             self.later(at_ms, Event::Play(session));
+        }
+        for tale in Tale::ALL.iter().filter(|_| self.plan.scripted) {
+            self.later(self.plan.start_ms + tale.after_ms(), Event::Tale(*tale));
         }
     }
 

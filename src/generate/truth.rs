@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::books::{Books, System};
-use super::faults::{Deck, Fault, Incident};
+use super::faults::{Deck, Desk, Fault, Incident, Tale};
 use super::outbox::Outbox;
 use super::play::Played;
 use super::wire::{CURRENCIES, Cast, PROVIDERS, wide_decimal};
@@ -19,21 +19,28 @@ use super::{Plan, Written};
 const LISTED_MAX: usize = 100_000;
 /// Accounts have their rows since this long before play begins.
 const KNOWN_MS: u64 = 60 * 24 * 3_600_000;
-/// The files whose lines incidents point to, by outbox.
+/// The files of the outboxes.
 const FILES: [&str; 3] = ["wagers.jsonl", "outcomes.jsonl", "payments.jsonl"];
 
 /// Writes reference rows and the truth once play is over.
 pub fn write(plan: &Plan, played: Played) -> io::Result<Written> {
-    let Played { cast, mut books, boxes, incidents, deck } = played;
+    let Played { cast, mut books, boxes, incidents, deck, mut desk } = played;
     let games = write_games(plan, &cast, &mut books)?;
     let accounts = write_accounts(plan, &cast, &mut books)?;
+    let (commands, answers) = write_desk(plan, &mut desk)?;
     let written = Written {
         wagers: boxes[0].lines,
         outcomes: boxes[1].lines,
         payments: boxes[2].lines,
         games: games.0,
         accounts: accounts.0,
-        bytes: boxes.iter().map(|file| file.bytes).sum::<u64>() + games.1 + accounts.1,
+        commands: commands.0,
+        answers: answers.0,
+        bytes: boxes.iter().map(|file| file.bytes).sum::<u64>()
+            + games.1
+            + accounts.1
+            + commands.1
+            + answers.1,
     };
     judge_accounts(&cast, &mut books);
     let returns = returns(plan, &cast, &mut books);
@@ -41,10 +48,13 @@ pub fn write(plan: &Plan, played: Played) -> io::Result<Written> {
 
     let mut out = Document::create(plan)?;
     out.field("plan", &plan_value(plan))?;
-    write_counts(&mut out, &written, &boxes, &books)?;
+    write_counts(&mut out, plan, &written, &boxes, &books)?;
     out.field("balances_count", &json!(balances.len()))?;
     out.field("balances_sha256", &json!(sha256(&balances)))?;
-    out.list("injected", injected(&deck, &incidents, &boxes))?;
+    out.list("injected", injected(&deck, &incidents, places(&boxes, &desk)))?;
+    if plan.scripted {
+        out.list("decisions", desk.decisions.into_iter())?;
+    }
     out.list("anomaly_rows", anomalies(&books))?;
     out.list("overdrafts", overdrafts(&cast, &books).into_iter())?;
     out.list("balance_mismatches", mismatches(&cast, &books).into_iter())?;
@@ -57,14 +67,21 @@ pub fn write(plan: &Plan, played: Played) -> io::Result<Written> {
 }
 
 /// How many there are of everything.
-fn write_counts(out: &mut Document, written: &Written, boxes: &[Outbox; 3], books: &Books) -> io::Result<()> {
-    out.field(
-        "lines",
-        &json!({
-            "wagers": written.wagers, "outcomes": written.outcomes, "payments": written.payments,
-            "games": written.games, "accounts": written.accounts,
-        }),
-    )?;
+fn write_counts(
+    out: &mut Document,
+    plan: &Plan,
+    written: &Written,
+    boxes: &[Outbox; 3],
+    books: &Books,
+) -> io::Result<()> {
+    let mut lines = json!({
+        "wagers": written.wagers, "outcomes": written.outcomes, "payments": written.payments,
+        "games": written.games, "accounts": written.accounts,
+    });
+    if plan.scripted {
+        (lines["commands"], lines["recollected"]) = (written.commands.into(), written.answers.into());
+    }
+    out.field("lines", &lines)?;
     let [wagers, outcomes, payments] = boxes.each_ref().map(|file| file.blank);
     out.field("blank_lines", &json!({"wagers": wagers, "outcomes": outcomes, "payments": payments}))?;
     out.field("duplicates", &json!(books.duplicates))?;
@@ -75,7 +92,9 @@ fn write_counts(out: &mut Document, written: &Written, boxes: &[Outbox; 3], book
     out.field("rejects", &json!(books.rejects))?;
     let counts: BTreeMap<_, _> = books.anomalies.iter().map(|(kind, of)| (*kind, of.len())).collect();
     out.field("anomalies", &json!(counts))?;
-    out.field("anomalies_at_least", &json!({"stake_spike": books.spikes}))?;
+    let mut at_least = json!(books.at_least);
+    at_least["stake_spike"] = json!(books.spikes);
+    out.field("anomalies_at_least", &at_least)?;
     out.field("not_told", &json!({
         "improbable_wins": "whoever is lucky is so by chance",
         "slow_drift": "as are the hours of a game",
@@ -87,26 +106,41 @@ fn write_counts(out: &mut Document, written: &Written, boxes: &[Outbox; 3], book
 }
 
 /// What went wrong by fault, each incident with the lines that belong to it.
-fn injected(deck: &Deck, incidents: &[Incident], boxes: &[Outbox; 3]) -> impl Iterator<Item = String> {
+fn injected(deck: &Deck, incidents: &[Incident], places: Vec<(u32, String)>) -> impl Iterator<Item = String> {
     let mut lines_of: Vec<Vec<String>> = vec![Vec::new(); incidents.len()];
-    for (file, sent) in FILES.iter().zip(boxes) {
-        for &(incident, line) in &sent.marks {
-            lines_of[incident as usize].push(format!("{file}:{line}"));
-        }
+    for (incident, place) in places {
+        lines_of[incident as usize].push(place);
     }
-    let mut told: BTreeMap<Fault, Vec<Value>> = BTreeMap::new();
+    let mut told: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for (incident, lines) in incidents.iter().zip(lines_of) {
-        told.entry(incident.fault).or_default().push(json!({
+        told.entry(incident.name).or_default().push(json!({
             "at_ms": incident.at_ms, "account": incident.account, "ids": incident.ids, "lines": lines,
         }));
     }
-    Fault::ALL.iter().filter_map(move |fault| {
-        let count = deck.dealt[*fault as usize];
-        let told = told.remove(fault).unwrap_or_default();
-        (count > 0).then(|| json!({
-            "fault": fault.name(), "story": fault.story(), "shows": fault.shows(), "count": count, "incidents": told,
-        }).to_string())
+    let faults = Fault::ALL
+        .iter()
+        .map(|fault| (fault.name(), fault.story(), fault.shows(), deck.dealt[*fault as usize]));
+    let tales = Tale::ALL.iter().map(|tale| {
+        (tale.name(), tale.story(), tale.shows(), told.get(tale.name()).map_or(0, Vec::len) as u64)
+    });
+    let stories: Vec<_> = faults.chain(tales).collect();
+    stories.into_iter().filter(|(.., count)| *count > 0).map(move |(name, story, shows, count)| {
+        let told = told.remove(name).unwrap_or_default();
+        json!({"fault": name, "story": story, "shows": shows, "count": count, "incidents": told}).to_string()
     })
+}
+
+/// Which lines belong to which incident.
+fn places(boxes: &[Outbox; 3], desk: &Desk) -> Vec<(u32, String)> {
+    let mut places = Vec::new();
+    for (file, sent) in FILES.iter().zip(boxes) {
+        places.extend(sent.marks.iter().map(|(incident, line)| (*incident, format!("{file}:{line}"))));
+    }
+    let commands = (1..).zip(&desk.commands);
+    places.extend(commands.map(|(line, (.., incident))| (*incident, format!("commands.jsonl:{line}"))));
+    let answers = (1..).zip(&desk.answers);
+    places.extend(answers.map(|(line, (_, incident))| (*incident, format!("{ANSWERS}:{line}"))));
+    places
 }
 
 fn anomalies(books: &Books) -> impl Iterator<Item = String> {
@@ -172,6 +206,9 @@ impl Document {
         self.file.flush()
     }
 }
+
+/// What providers answer, below the plan's folder.
+const ANSWERS: &str = "recollected/outcomes.jsonl";
 
 /// Lines and bytes of a file written at once.
 struct Rows {
@@ -249,6 +286,24 @@ fn write_accounts(plan: &Plan, cast: &Cast, books: &mut Books) -> io::Result<(u6
         }
     }
     rows.finish()
+}
+
+/// Of a scripted plan, what people decided in the order of its times, and what providers answer.
+fn write_desk(plan: &Plan, desk: &mut Desk) -> io::Result<((u64, u64), (u64, u64))> {
+    if !plan.scripted {
+        return Ok(((0, 0), (0, 0)));
+    }
+    desk.commands.sort_by_key(|(at_ms, ..)| *at_ms);
+    let mut commands = Rows::create(plan, "commands.jsonl")?;
+    for (_, command, _) in &desk.commands {
+        commands.row(|line| line.extend_from_slice(command.as_bytes()))?;
+    }
+    std::fs::create_dir_all(plan.output.join("recollected"))?;
+    let mut answers = Rows::create(plan, ANSWERS)?;
+    for (answer, _) in &desk.answers {
+        answers.row(|line| line.extend_from_slice(answer.as_bytes()))?;
+    }
+    Ok((commands.finish()?, answers.finish()?))
 }
 
 /// What the players' histories show.
@@ -332,23 +387,28 @@ fn returns(plan: &Plan, cast: &Cast, books: &mut Books) -> Vec<String> {
 
 /// The lines of `balances.jsonl` as they must be, in their order.
 fn balances(cast: &Cast, books: &Books) -> Vec<String> {
-    let mut rows: Vec<(String, &str, String)> = Vec::new();
+    let mut rows: Vec<(String, &str, &str, String)> = Vec::new();
     for (money, accounts) in CURRENCIES.iter().zip(&books.system) {
         for (account, name) in System::ALL {
             let (balance, touched) = accounts[account as usize];
             if touched {
-                rows.push((name.into(), money.code, decimal(balance, money.exponent)));
+                rows.push((name.into(), money.code, "cash", decimal(balance, money.exponent)));
             }
         }
     }
     for (player, ledger) in books.ledgers.iter().enumerate().filter(|(_, ledger)| ledger.touched) {
         let money = cast.money(player);
-        rows.push((cast.account(player), money.code, decimal(ledger.balance.into(), money.exponent)));
+        let held = books.held.get(&player).copied();
+        let cash = ledger.balance - held.unwrap_or_default();
+        for (wallet, minor) in [("cash", Some(cash)), ("held", held)] {
+            let balance = minor.map(|minor| decimal(minor.into(), money.exponent));
+            rows.extend(balance.map(|balance| (cast.account(player), money.code, wallet, balance)));
+        }
     }
     rows.sort_unstable();
-    let line = |(account, currency, balance): (String, &str, String)| {
+    let line = |(account, currency, wallet, balance): (String, &str, &str, String)| {
         format!(
-            r#"{{"tenant":"-","account":"{account}","currency":"{currency}","wallet":"cash","balance":"{balance}"}}"#
+            r#"{{"tenant":"-","account":"{account}","currency":"{currency}","wallet":"{wallet}","balance":"{balance}"}}"#
         )
     };
     rows.into_iter().map(line).collect()

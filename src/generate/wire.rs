@@ -62,6 +62,8 @@ pub struct WagerLine {
     pub stake: i64,
     /// When it is placed.
     pub at_ms: u64,
+    /// Number of its round.
+    pub round: u64,
     /// Of this identity.
     pub revision: u32,
     /// Not paid for by the player.
@@ -140,6 +142,8 @@ pub struct Cast {
     pub names: &'static [&'static str],
     /// No optional fields.
     pub plain: bool,
+    /// Players who pay with what is another's.
+    pub shared: Vec<(usize, usize)>,
 }
 
 impl Cast {
@@ -210,7 +214,7 @@ impl Cast {
     fn circumstances(&self, line: &mut Vec<u8>, wager: &WagerLine) {
         let player = wager.player as u64;
         text(line, ",\"round\":\"r");
-        number(line, wager.id);
+        number(line, wager.round);
         if wager.free_round {
             text(line, "\",\"free_round\":true,\"channel\":\"");
         } else {
@@ -237,11 +241,21 @@ impl Cast {
             line.push(b'"');
         }
         if wager.id % 8 == 3 {
-            instrument(line, player);
+            self.instrument(line, wager.player);
         }
         if wager.free_round || player % 16 == 5 {
             text(line, ",\"campaign\":\"welcome\"");
         }
+    }
+
+    /// What a player pays with.
+    fn instrument(&self, line: &mut Vec<u8>, player: usize) {
+        let other = self.shared.iter().find(|(own, _)| *own == player);
+        let owner = other.map_or(player, |(_, other)| *other) as u64;
+        text(line, ",\"payment_instrument\":\"");
+        text(line, if owner.is_multiple_of(4) { "iban-" } else { "card-" });
+        number(line, owner * 104_729 + 1_000_003);
+        line.push(b'"');
     }
 
     /// Writes an outcome.
@@ -313,7 +327,7 @@ impl Cast {
             line.push(b'"');
         }
         if !self.plain {
-            instrument(line, payment.player as u64);
+            self.instrument(line, payment.player);
         }
         if let Some(claim) = payment.claim {
             text(line, ",\"balance_after\":\"");
@@ -397,13 +411,6 @@ fn close(line: &mut Vec<u8>, revision: u32, twist: Twist, received_ms: Option<u6
         time(line, ",\"received_ms\":", received_ms);
     }
     line.push(b'}');
-}
-
-fn instrument(line: &mut Vec<u8>, player: u64) {
-    text(line, ",\"payment_instrument\":\"");
-    text(line, if player.is_multiple_of(4) { "iban-" } else { "card-" });
-    number(line, player * 104_729 + 1_000_003);
-    line.push(b'"');
 }
 
 fn text(line: &mut Vec<u8>, text: &str) {

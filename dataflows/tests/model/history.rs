@@ -8,6 +8,7 @@ mod dice;
 mod draft;
 mod faults;
 mod orders;
+mod rulings;
 mod shrink;
 mod tales;
 
@@ -80,6 +81,9 @@ fn draw(seed: u64, size: usize) -> (Streams, Settings) {
         drafts.extend(world.table());
     }
     drafts.extend(world.references());
+    if world.dice.chance(50) {
+        drafts.extend(world.rulings());
+    }
     // Most wagers are told of; what follows may be about them.
     for plan in world.plans.clone() {
         if world.dice.chance(90) {

@@ -306,7 +306,6 @@ fn standing(intake: &Intake, settings: &Settings, tick: i64, held: Option<&[Held
     let references = References::new(&facts, &mut rejects);
     let payments = life::payments(&facts, &references, &mut rejects);
     let (lives, tombstones) = life::wagers(&facts, &references, settings, &mut rejects);
-    let decisions = commands.decisions(&admitted, &lives, &payments, &mut rejects, settings);
 
     let rules = Rules { rows: &references.rules, settings, now: tick.min(intake.last) };
     let anomalies = found(&rejects, &lives, &payments, &references, &rules);
@@ -314,6 +313,7 @@ fn standing(intake: &Intake, settings: &Settings, tick: i64, held: Option<&[Held
     let held = held.unwrap_or(&grounds);
     let is_held = |wager: &Fact| commands.hold(wager) || held.iter().any(|held| held.is_of(wager));
     let postings = ledger::postings(&lives, &payments, is_held);
+    let decisions = commands.decisions(&admitted, &lives, &payments, held, &mut rejects, settings);
 
     let open = lives.iter().filter(|life| life.state == "open");
     let mut due: Vec<i64> = open.map(|life| life.due_ms(&references, settings)).collect();

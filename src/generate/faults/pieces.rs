@@ -11,7 +11,7 @@ impl House<'_> {
             return NO_INCIDENT;
         }
         self.incidents.push(Incident {
-            fault,
+            name: fault.name(),
             at_ms: self.now_ms,
             account: self.cast.account(ticket.player),
             ids: vec![format!("w{}", ticket.id)],

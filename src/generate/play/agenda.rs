@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::{Movement, Ticket};
+use crate::generate::faults::Tale;
 
 #[derive(Clone, Copy)]
 pub(super) enum Event {
@@ -19,6 +20,8 @@ pub(super) enum Event {
     Move(Movement),
     /// A plain house sees a settle of no wager.
     Orphan(u64),
+    /// A tale of a scripted evening begins.
+    Tale(Tale),
 }
 
 /// What is to happen, soonest first; of one moment, what was planned first. The heap moves only small keys.

@@ -10,7 +10,18 @@ impl House<'_> {
     /// The line of a wager.
     pub fn wager_line(&self, ticket: &Ticket) -> WagerLine {
         let Ticket { id, player, game, stake, at_ms, free_round, .. } = *ticket;
-        WagerLine { id, player, game, stake, at_ms, revision: 0, free_round, claim: None, twist: Twist::None }
+        WagerLine {
+            id,
+            player,
+            game,
+            stake,
+            at_ms,
+            round: id,
+            revision: 0,
+            free_round,
+            claim: None,
+            twist: Twist::None,
+        }
     }
 
     /// The line of a settle.

@@ -11,10 +11,14 @@ impl World {
     pub(super) fn orders(&mut self, streams: &Streams) -> Vec<Vec<u8>> {
         let told = Topic::ALL.into_iter().flat_map(|topic| read(topic, streams.of(topic), &self.settings));
         let mut targets: Vec<Line> = told.collect();
+        let rulings: Vec<Line> = targets.iter().filter(|line| line.topic == Topic::Rules).cloned().collect();
         let mut lines = Vec::new();
         // A few targets, so that commands meet.
         self.dice.shuffle(&mut targets);
         targets.truncate(1 + self.dice.below(4));
+        if !rulings.is_empty() && self.dice.chance(50) {
+            targets.push(self.dice.pick(&rulings).clone());
+        }
         for _ in 0..1 + self.dice.below(8) {
             let mut draft = self.order(&mut targets);
             if self.dice.chance(20) {
@@ -84,6 +88,7 @@ impl World {
                     Topic::Outcomes => self.outcome(&plan),
                     Topic::Payments => self.payment(),
                     Topic::Games => self.any_game(),
+                    Topic::Rules => self.any_ruling(),
                     _ => self.any_account(),
                 };
                 serde_json::from_slice(&draft.spell()).expect("a draft is an object")
@@ -91,6 +96,7 @@ impl World {
         };
         let plan = self.dice.pick(&self.plans).clone();
         let (name, value): (&str, Value) = match self.dice.below(14) {
+            _ if line.topic == Topic::Rules => self.ruling_amended(),
             0..4 => ("payout", self.amount(plan.stake_minor * 2, plan.currency).into()),
             4 | 5 => ("stake", self.amount(plan.stake_minor, plan.currency).into()),
             6 | 7 => ("account", plan.account.into()),

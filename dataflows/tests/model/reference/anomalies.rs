@@ -296,6 +296,9 @@ fn lower_median(mut values: Vec<i128>) -> i128 {
     values[(values.len() - 1) / 2]
 }
 
+/// The rule of a spike, its time, and stake, median and MAD.
+type Spike = (Rule, i64, [i128; 3]);
+
 /// Each stake by the rule of its own time.
 fn stake_spike(player: &Player<'_>, currency: &str, rule_at: &dyn Fn(i64) -> Rule) -> Option<Finding> {
     let staked = player.wagers.iter().filter(|life| life.stake() > 0 && !life.wager.flag("free_round"));
@@ -304,7 +307,7 @@ fn stake_spike(player: &Player<'_>, currency: &str, rule_at: &dyn Fn(i64) -> Rul
 
     let mut spikes = 0;
     // The highest score as a fraction, with what it was made of.
-    let mut highest: Option<(i128, i128, (Rule, i64), [i128; 3])> = None;
+    let mut highest: Option<(i128, i128, Spike)> = None;
     for (index, (at_ms, stake)) in wagers.iter().enumerate() {
         let rule = rule_at(*at_ms);
         let earlier = index.saturating_sub(rule.settings.stake_spike_previous_max)..index;
@@ -320,12 +323,12 @@ fn stake_spike(player: &Player<'_>, currency: &str, rule_at: &dyn Fn(i64) -> Rul
             continue;
         }
         spikes += 1;
-        let higher = highest.as_ref().is_none_or(|(other, below, ..)| above * below > other * spread);
+        let higher = highest.as_ref().is_none_or(|(other, below, _)| above * below > other * spread);
         if higher {
-            highest = Some((above, spread, (rule, *at_ms), [*stake, median, mad]));
+            highest = Some((above, spread, (rule, *at_ms, [*stake, median, mad])));
         }
     }
-    let (above, spread, (rule, at_ms), [stake, median, mad]) = highest?;
+    let (above, spread, (rule, at_ms, [stake, median, mad])) = highest?;
     let evidence = json!({
         "at_ms": at_ms, "stake": money(stake, currency), "median": money(median, currency),
         "mad": money(mad, currency), "score": decimal((2 * above + spread) / (2 * spread), 4), "spikes": spikes,

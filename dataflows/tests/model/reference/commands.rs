@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::Settings;
 use super::life::{self, Life, References, grouped, key, stand};
 use super::rows::{Cause, Rejects, digest};
+use super::rules::Held;
 use super::wire::{Fact, Topic, read_line};
 
 /// The commands in force, in their order.
@@ -31,6 +32,8 @@ enum Came {
     Standing,
     Waiting,
     Superseded,
+    /// A rule holds it.
+    Held,
     Rejected(usize),
 }
 
@@ -67,6 +70,7 @@ impl Came {
             Came::Standing => "standing",
             Came::Waiting => "waiting",
             Came::Superseded => "superseded",
+            Came::Held => "held",
             Came::Rejected(cause) => CAUSES[*cause],
         }
     }
@@ -175,12 +179,13 @@ impl<'a> Commands<'a> {
         sights
     }
 
-    /// A row for each command that applies; the others are rejects.
+    /// A row for each command that applies, while rules hold these; the others are rejects.
     pub fn decisions(
         &self,
         admitted: &[Fact],
         lives: &[Life<'_>],
         payments: &[&Fact],
+        held: &[Held],
         rejects: &mut Rejects,
         settings: &Settings,
     ) -> Vec<Value> {
@@ -194,6 +199,9 @@ impl<'a> Commands<'a> {
                 || payments.iter().any(|payment| of_account(command, payment));
             let sight = match sights.get(target).and_then(BTreeSet::first) {
                 Some(sight) => sight.clone(),
+                None if is_hold && known && held.iter().any(|held| held.is_named_by(command)) => {
+                    (Came::Held, Vec::new())
+                }
                 None if is_hold && known => (Came::Standing, Vec::new()),
                 None => {
                     rejects.received("unknown_target", command);

@@ -181,6 +181,20 @@ impl Held {
         Held::Game(tenant.into(), provider.into(), game.into())
     }
 
+    /// Whether a command is about these.
+    pub fn is_named_by(&self, command: &Fact) -> bool {
+        let (tenant, target) = match self {
+            Held::Account(tenant, account) => (tenant, format!("account:{account}")),
+            Held::Wager(tenant, _, id) => (tenant, format!("wager:{id}")),
+            Held::Game(tenant, _, game) => (tenant, format!("game:{game}")),
+        };
+        let of_provider = match self {
+            Held::Account(..) => true,
+            Held::Wager(_, provider, _) | Held::Game(_, provider, _) => *provider == command.provider,
+        };
+        of_provider && *tenant == command.tenant && target == command.text("target")
+    }
+
     /// Whether a wager's payouts are among them.
     pub fn is_of(&self, wager: &Fact) -> bool {
         let of_provider = |tenant: &str, provider: &str| {
