@@ -79,7 +79,7 @@ fn workers_cannot_be_told_apart() {
 
 #[test]
 fn the_order_within_a_tick_does_not_show() {
-    seeds(150).for_each(graph::order_within_a_tick_does_not_show);
+    seeds(60).for_each(graph::order_within_a_tick_does_not_show);
 }
 
 #[test]

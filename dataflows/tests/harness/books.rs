@@ -270,6 +270,7 @@ pub fn feed(steps: Steps, settings: Settings) -> Told {
         let sink = Arc::clone(&sink);
         let mine = std::mem::take(&mut steps.lock().expect("no test panics here")[worker.index()]);
         let settings = settings.clone();
+        let dataflow = worker.next_dataflow_index();
         let (mut input, probe) = worker.dataflow(|scope| {
             let (input, batches) = scope.new_input::<Vec<Batch>>();
             let readings = graph::build(batches, &settings);
@@ -283,7 +284,12 @@ pub fn feed(steps: Steps, settings: Settings) -> Told {
             worker.step_or_park_while(None, || probe.less_than(&complete_before));
         }
         drop(input);
-        worker.step_or_park_while(None, || !probe.done());
+        if settings.rest_at_end {
+            worker.step_or_park_while(None, || !probe.done());
+        } else {
+            // What runs for ever has no end to wait for.
+            worker.drop_dataflow(dataflow);
+        }
     });
     guards.expect("workers start").join().into_iter().for_each(|outcome| outcome.expect("no worker panics"));
     let mut told = std::mem::take(&mut *told.lock().expect("no worker panics"));
