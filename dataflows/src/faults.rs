@@ -224,7 +224,10 @@ impl FaultTeller {
                     lap.is_some() && lap == self.laps.map(|laps| laps.named_on)
                 }
                 Verdict::Failed => {
-                    self.laps.is_some_and(|laps| laps.number == 0) || !fault.cause.enters_again()
+                    // An unsound record has its names at hand, and may be asked where another is not.
+                    home.is_unsound
+                        || self.laps.is_some_and(|laps| laps.number == 0)
+                        || !fault.cause.enters_again()
                 }
                 Verdict::Mended | Verdict::Forgotten => false,
             };

@@ -138,8 +138,6 @@ struct Tally {
 struct Failing {
     /// Who says that it fails, and why; mostly one. A copy of it that was refused as it came fails beside it.
     homes: SmallVec<[Charge; 1]>,
-    /// Whose lap was judged in the tick at hand.
-    answered: Option<Home>,
     /// How often it has entered again.
     laps: u8,
     /// When it enters next, while it does.
@@ -275,7 +273,6 @@ impl Failing {
 impl Recollection {
     /// At the end of a tick: what is charged against a record has changed, or its lap was judged.
     fn judge(&mut self, before: &Stood, failing: &mut Failing, tick: Tick) {
-        let answered = failing.answered.take();
         match (before.charge, failing.charge()) {
             (Some(_), None) => {
                 self.tallied.recovered[usize::from(failing.laps)] += 1;
@@ -285,9 +282,10 @@ impl Recollection {
                 failing.judge(tick, charge.cause, false);
                 failing.wait(tick, &self.laps);
             }
-            (Some(was), Some(charge)) => {
-                let is_mine = answered == Some(was.home);
-                let is_lap = is_mine && failing.is_under_way && failing.due == Some(tick);
+            (Some(_), Some(charge)) => {
+                // All verdicts of the tick are in. Whoever was asked may have mended its own since the lap left: what
+                // counts is whether anybody says still that the record fails.
+                let is_lap = failing.is_under_way && failing.due == Some(tick);
                 self.judge_again(failing, tick, charge.cause, is_lap);
             }
             (None, None) => {}
@@ -350,9 +348,6 @@ impl Fold for Recollection {
             let is_forgotten = change.verdict == Verdict::Forgotten;
             failing.homes.push(Charge { cause: change.cause, home: change.home, is_forgotten });
         }
-        if change.verdict == Verdict::Again {
-            failing.answered = Some(change.home);
-        }
         if let Some(named) = &change.named
             && failing.named.as_ref().is_none_or(|(home, _)| change.home <= *home)
         {
@@ -399,7 +394,9 @@ impl Fold for Recollection {
             self.send(key, charge.home, (due, failing.laps + 1), out);
             failing.is_under_way = true;
         }
-        Turn { next: leaves_at.filter(|&at| at > tick), vacant: !failing.is_failing() }
+        // Its lap comes back to whoever was asked; that it is due is known here.
+        let next = if failing.is_under_way { failing.due } else { leaves_at };
+        Turn { next: next.filter(|&at| at > tick), vacant: !failing.is_failing() }
     }
 
     fn turned(&mut self, _tick: Tick, out: &mut Round) {
