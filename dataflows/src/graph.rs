@@ -26,7 +26,7 @@ use crate::recollect::Laps;
 use crate::rows::Wanted;
 use crate::rows::records::Places;
 use crate::rulebook::{Config, RuleChange};
-use crate::seams::{Found, Ground, PlaysBatch, Reading};
+use crate::seams::{Found, Ground, LinkStreams, PlaysBatch, Reading};
 use crate::{Stage, Tick, aggregates, anomalies, ledger, matching, outputs, recollect, settle, validate};
 
 /// What the stages go by.
@@ -163,7 +163,9 @@ pub fn build_beside<'s>(
     let rules = in_force(matched.rules, clock, settings);
     let suspicions = scope.concatenate([sound.suspicions, matched.suspicions]);
     let inputs = anomalies::Inputs { events: ledger.events, wins: ledger.wins, suspicions, rules };
-    let others = other.map(|other| judge_beside(matched.plays.clone(), inputs.clone(), &accounts, other));
+    let others = other.map(|other| {
+        judge_beside(matched.plays.clone(), matched.links.clone(), inputs.clone(), &accounts, other)
+    });
     let rtp = scope.region_named(Stage::Aggregates.name(), |region| {
         let newest = inputs.rules.in_force.clone().enter(region);
         aggregates::build(matched.plays.enter(region), newest, settings).leave(scope)
@@ -211,6 +213,7 @@ fn in_force<'s>(
 /// What is told of games' and players' figures under other rules.
 fn judge_beside<'s>(
     plays: StreamVec<'s, Tick, PlaysBatch>,
+    links: LinkStreams<'s>,
     inputs: anomalies::Inputs<'s>,
     accounts: &Rc<RefCell<Names>>,
     other: &Settings,
@@ -218,10 +221,12 @@ fn judge_beside<'s>(
     let scope = plays.scope();
     let in_force = inputs.rules.in_force.clone();
     let rtp = scope.region_named("aggregates under other rules", |region| {
-        aggregates::build(plays.enter(region), in_force.enter(region), other).leave(scope)
+        aggregates::build(plays.enter(region), in_force.clone().enter(region), other).leave(scope)
     });
     let found = scope.region_named("anomalies under other rules", |region| {
-        anomalies::build(inputs.enter(region), accounts, other).leave(scope)
+        let linked = links::build(links.enter(region), in_force.enter(region), other);
+        let found = anomalies::build(inputs.enter(region), accounts, other);
+        region.concatenate([linked, found]).leave(scope)
     });
     hand_out(scope.concatenate([rtp, found])).1
 }

@@ -366,6 +366,7 @@ impl Links {
 }
 
 /// The same between stages.
+#[derive(Clone)]
 pub struct LinkStreams<'s> {
     /// Who used what.
     pub ties: StreamVec<'s, Tick, (Tie, Tick, isize)>,

@@ -73,7 +73,7 @@ const OUTPUTS: [(&str, usize, &[&str]); 7] = [
 ];
 
 /// All but those of commands: nobody gives any on that evening.
-const CAUSES: [&str; 20] = [
+const CAUSES: [&str; 21] = [
     "account_mismatch",
     "bad_amount",
     "cancel_after_settle",
@@ -93,19 +93,24 @@ const CAUSES: [&str; 20] = [
     "unknown_currency",
     "unknown_game",
     "unknown_kind",
+    "unknown_target",
     "unsupported_field",
 ];
 
-const ANOMALIES: [&str; 10] = [
+const ANOMALIES: [&str; 14] = [
     "balance_mismatch",
     "conflict",
+    "deposit_then_withdraw",
     "improbable_wins",
     "late_wager",
+    "linked_accounts",
+    "opposite_betting",
     "overdraft",
     "payout_above_maximum",
     "rtp_out_of_band",
     "slow_drift",
     "stake_spike",
+    "structuring",
     "velocity",
 ];
 

@@ -110,7 +110,7 @@ fn nothing_is_something_too() {
         for flags in ["", "--changes --postings"] {
             let books = Feed::new().with(name, &bytes).books(flags);
             assert!(books.files.values().all(Vec::is_empty), "{name}");
-            assert_eq!(books.summary["records"].as_object().map(|topics| topics.len()), Some(6));
+            assert_eq!(books.summary["records"].as_object().map(|topics| topics.len()), Some(7));
             assert!(books.summary["first_tick"].is_null() && books.summary["last_tick"].is_null());
         }
     }
