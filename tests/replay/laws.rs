@@ -41,7 +41,7 @@ fn assert_same_file(left: &Books, right: &Books, name: &str, what: &str) {
 
 /// `raw` is told of records that never stood. Where ticks are finer, some stood for a tick, and their `raw` is null.
 fn assert_same_but_raw(coarse: &Books, fine: &Books, what: &str) {
-    let is_other = |name: &&&str| !["rejects.jsonl", "decisions.jsonl"].contains(**name);
+    let is_other = |name: &&&str| !["rejects.jsonl", "decisions.jsonl"].contains(*name);
     for name in coarse.finals().keys().filter(is_other) {
         assert_same_file(coarse, fine, name, what);
     }
