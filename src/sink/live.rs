@@ -18,6 +18,7 @@ use gyre_dataflows::rows::{Output, Rows};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::Result;
+use crate::sink::RowChange;
 
 pub mod files;
 
@@ -131,6 +132,16 @@ impl TickRows {
     /// The rows that stand from this tick on, in order.
     pub fn come(&self) -> impl Iterator<Item = Change<'_>> {
         self.changes().filter(|change| change.diff > 0)
+    }
+
+    /// The changes as they are brought together by key.
+    pub fn row_changes(&self) -> impl Iterator<Item = RowChange<'_>> {
+        self.changes().map(|Change { output, diff, row }| RowChange {
+            output,
+            tick: self.tick,
+            comes: diff > 0,
+            row,
+        })
     }
 
     /// Bytes of their text.
