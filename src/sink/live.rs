@@ -21,6 +21,8 @@ use crate::error::Result;
 use crate::sink::RowChange;
 
 pub mod files;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 
 /// Whose changes they are.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -168,6 +170,11 @@ impl TickRows {
 pub trait LiveSink: Send {
     /// What it is called in the log and in errors: `files`, `kafka`, `postgres`.
     fn name(&self) -> &'static str;
+
+    /// Whether it is another system, which may be away when a run starts: then it is waited for.
+    fn may_be_away(&self) -> bool {
+        false
+    }
 
     /// Makes the sink this generation's: from now on nothing that an earlier one began can be committed any more. Gives
     /// how far the job has committed, `None` where it never did. A progress that cannot be read, or is another job's, is
