@@ -26,6 +26,8 @@ pub mod config;
 pub mod error;
 pub mod generate;
 pub mod interrupt;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod lines;
 pub mod progress;
 pub mod replay;

@@ -21,6 +21,8 @@ use crate::error::Result;
 use crate::sink::RowChange;
 
 pub mod files;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 
