@@ -138,7 +138,7 @@ pub fn build<'s>(batches: StreamVec<'s, Tick, Batch>, settings: &Settings) -> St
     build_beside(batches, settings, None).0
 }
 
-/// The same, and what would be told of games' and players' figures beside it, were those judged by `other` settings.
+/// The same, and what would be told of figures, records and links beside it, were those judged by `other` settings.
 pub fn build_beside<'s>(
     batches: StreamVec<'s, Tick, Batch>,
     settings: &Settings,
@@ -210,7 +210,7 @@ fn in_force<'s>(
     anomalies::Rules { standing, in_force }
 }
 
-/// What is told of games' and players' figures under other rules.
+/// What is told of figures, records and links under other rules.
 fn judge_beside<'s>(
     plays: StreamVec<'s, Tick, PlaysBatch>,
     links: LinkStreams<'s>,
