@@ -115,8 +115,9 @@ impl Job {
     pub fn start_with(&self, workers: usize, faults: &str) -> Running {
         let log = self.path("log");
         let out = OpenOptions::new().create(true).append(true).open(&log).expect("a log");
+        let said_before = out.metadata().expect("a log").len() as usize;
         let child = self.command(workers).env("GYRE_FAULTS", faults).stderr(out).spawn();
-        Running { child: child.expect("gyre starts"), log }
+        Running { child: child.expect("gyre starts"), log, said_before }
     }
 
     /// Runs it to its end, which it is to come to by itself; gives exit code and what it said.
@@ -203,6 +204,8 @@ impl Job {
 pub struct Running {
     child: Child,
     log: PathBuf,
+    /// How long the log was before it was started.
+    said_before: usize,
 }
 
 impl Running {
@@ -233,8 +236,10 @@ impl Running {
         self.child.wait().expect("it ends");
     }
 
-    /// Asks it to end, and gives its exit code.
+    /// Asks it to end, and gives its exit code. Asked only once it has said that it began: whoever asks while a process
+    /// is still being loaded ends it as any process ends.
     pub fn end(mut self) -> Option<i32> {
+        self.wait_until(|running| running.said()[running.said_before..].contains(", start "));
         let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
         assert!(asked.expect("kill is there").success());
         self.wait()
