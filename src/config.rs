@@ -19,7 +19,7 @@ use std::{fs, io};
 use gyre_domain::rules::Rules;
 use toml::de::DeTable;
 
-use self::settings::{CURRENCIES, Kind, SETTINGS};
+use self::settings::{CURRENCIES, HANDED, Kind, SETTINGS};
 use self::spelling::{HOUR_MS, span_words};
 use self::walk::walk;
 use crate::error::{Domain, Error, Result, unreadable};
@@ -28,11 +28,12 @@ use crate::texts::{Key, Lang, Phrase};
 
 mod live;
 mod report;
+pub mod secrets;
 mod settings;
 mod spelling;
 mod walk;
 
-pub use self::live::Live;
+pub use self::live::{Handed, Live};
 use self::report::line_of;
 pub use self::report::{Finding, Report};
 pub(crate) use self::spelling::nearest;
@@ -138,6 +139,16 @@ pub fn show(config: &Config, lang: Lang) -> String {
             table.row([code.clone(), exponent.to_string(), Key::AboutCurrency.say(lang).to_owned()]);
         }
     }
+    let mut handing = config.clone();
+    for (section, field) in HANDED {
+        let handed = field(&mut handing);
+        if !handed.is_empty() {
+            table.section(format!("[{section}]"));
+        }
+        for (name, value) in handed {
+            table.row([name.clone(), format!("\"{value}\""), Key::AboutClient.say(lang).to_owned()]);
+        }
+    }
     table.render()
 }
 
@@ -147,6 +158,10 @@ mod tests {
 
     use super::spelling::{DAY_MS, MINUTE_MS};
     use super::*;
+
+    fn handed(settings: &[(&str, &str)]) -> Handed {
+        settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
 
     fn rendered(text: &str) -> String {
         parse("gyre.toml", text).unwrap_err().render(Lang::En)
@@ -165,6 +180,29 @@ mod tests {
         for setting in SETTINGS {
             let line = format!("{} = {}", setting.name, setting.spelling(&Config::default()));
             assert!(text.lines().any(|known| known == line), "not in the example: {line}");
+        }
+    }
+
+    /// What `every_setting_is_read` sets of a run's ends.
+    fn every_end() -> Live {
+        Live {
+            job: "books-1".to_owned(),
+            held_bytes_max: 16 << 20,
+            source_folder: "in".to_owned(),
+            sink_files: "out".to_owned(),
+            sink_files_gather_ms: 250,
+            source_kafka_brokers: "a:1,b:2".to_owned(),
+            source_kafka_topics: ["w", "o", "p", "g", "a", "r", "c"].map(str::to_owned),
+            source_kafka_client: handed(&[
+                ("sasl.password", "env:PASSWORD"),
+                ("security.protocol", "SASL_SSL"),
+                ("socket.keepalive.enable", "true"),
+            ]),
+            sink_kafka_brokers: "c:3".to_owned(),
+            sink_kafka_prefix: "books.".to_owned(),
+            sink_kafka_client: handed(&[("linger.ms", "10")]),
+            sink_postgres_url: "postgresql://gyre@127.0.0.1/books".to_owned(),
+            sink_postgres_password: "file:/run/password".to_owned(),
         }
     }
 
@@ -213,6 +251,18 @@ mod tests {
             [sinks.files]
             path = "out"
             gather_ms = 250
+            [source.kafka]
+            brokers = "a:1,b:2"
+            topics = { wagers = "w", outcomes = "o", payments = "p", games = "g", accounts = "a"
+            rules = "r", commands = "c" }
+            client = { security.protocol = "SASL_SSL", "sasl.password" = "env:PASSWORD", "socket.keepalive.enable" = true }
+            [sinks.kafka]
+            brokers = "c:3"
+            prefix = "books."
+            client.linger.ms = 10
+            [sinks.postgres]
+            url = "postgresql://gyre@127.0.0.1/books"
+            password = "file:/run/password"
             [currencies]
             XRP = 6
             GEM = 0
@@ -248,14 +298,7 @@ mod tests {
             covered_rounds_min: 6,
             currencies: vec![("GEM".to_owned(), 0), ("XRP".to_owned(), 6)],
         };
-        let live = Live {
-            job: "books-1".to_owned(),
-            held_bytes_max: 16 << 20,
-            source_folder: "in".to_owned(),
-            sink_files: "out".to_owned(),
-            sink_files_gather_ms: 250,
-        };
-        assert_eq!(config, Config { rules: want, postings: true, live });
+        assert_eq!(config, Config { rules: want, postings: true, live: every_end() });
     }
 
     #[test]
@@ -335,6 +378,14 @@ mod tests {
             "[run]\njob = \"\"",
             "[run]\njob = \"a b\"",
             "source.folder = \"in\"",
+            "source.kafka.topics.wagers = \"a b\"",
+            "source.kafka.topics.rules = \"r\"",
+            "source.kafka.client = 1",
+            "source.kafka.client.\"sasl.password\" = \"plain\"",
+            "sinks.kafka.client.\"enable.idempotence\" = false",
+            "sinks.kafka.client.linger.ms = [5]",
+            "sinks.postgres.password = \"plain\"",
+            "sinks.postgres.url = \"postgresql://gyre:plain@127.0.0.1/books\"",
         ] {
             let report = parse("x", text).unwrap_err();
             for lang in [Lang::En, Lang::Ko] {

@@ -14,6 +14,7 @@
 //! | [`run`] | streams through the dataflow into sinks, for ever |
 //! | [`sink`] | final states and change logs, all or nothing; where the ticks of a run go |
 //! | [`source`] | where the records of a run come from |
+//! | [`remote`] | ends in other systems: Kafka, PostgreSQL |
 //! | [`interrupt`] | Ctrl-C leaves nothing behind |
 //! | [`progress`] | how far a run is |
 //! | [`summary`] | what a run came to |
@@ -26,8 +27,11 @@ pub mod config;
 pub mod error;
 pub mod generate;
 pub mod interrupt;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod lines;
 pub mod progress;
+pub mod remote;
 pub mod replay;
 pub mod run;
 pub mod sequencer;

@@ -18,15 +18,16 @@ use crate::cli::{RunArgs, Session};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::replay;
-use crate::sink::live::LiveSink;
+use crate::sink::live::{Job, LiveSink, Progress};
 use crate::source::{Positions, Source};
 use crate::texts::{Key, Phrase};
 use gather::Gather;
 use halt::Halt;
-use intake::Intake;
+use intake::{Intake, WHO as SOURCE};
 use log::Log;
 use outbox::Outbox;
 use remap::Rows;
+use sinking::PAUSE;
 use state::State;
 use sync::Sync;
 use ticks::Ticks;
@@ -86,6 +87,40 @@ struct Run<'r> {
 }
 
 impl Run<'_> {
+    /// Opens both ends; gives how far each sink is.
+    fn open_all(
+        &self,
+        source: &mut dyn Source,
+        sinks: &mut [Box<dyn LiveSink>],
+        job: &Job,
+    ) -> Result<Vec<(&'static str, Option<Progress>)>> {
+        let progress = sinks.iter_mut().map(|sink| {
+            let (name, waits) = (sink.name(), sink.may_be_away());
+            Ok((name, self.open(name, waits, || sink.open(job))?))
+        });
+        let progress = progress.collect::<Result<Vec<_>>>()?;
+        let waits = source.may_be_away();
+        self.open(SOURCE, waits, || source.seek(&Positions::new()))?;
+        Ok(progress)
+    }
+
+    /// Opens an end; what is another system's is waited for.
+    fn open<T>(&self, who: &'static str, waits: bool, mut open: impl FnMut() -> Result<T>) -> Result<T> {
+        loop {
+            match open() {
+                Err(error) if waits && error.may_retry() && !self.halt.is_asked() => {
+                    self.log.trouble(who, error);
+                    self.halt.pause(PAUSE);
+                }
+                Err(error) => return Err(error),
+                Ok(opened) => {
+                    self.log.recovered(who);
+                    return Ok(opened);
+                }
+            }
+        }
+    }
+
     /// Opens what is at both ends, and runs everything in between until it is over.
     fn all(
         &self,
@@ -94,9 +129,7 @@ impl Run<'_> {
         state: State,
     ) -> Result<()> {
         let State { job, keys, mut remap, sound, remap_path, lock, .. } = state;
-        let progress = sinks.iter_mut().map(|sink| Ok((sink.name(), sink.open(&job)?)));
-        let progress = progress.collect::<Result<Vec<_>>>()?;
-        source.seek(&Positions::new())?;
+        let progress = self.open_all(&mut *source, &mut sinks, &job)?;
         let last = sound.last.map_or(0, |(_, tick)| tick);
         let outbox = Outbox::new(self.config.live.held_bytes_max, last, &progress)?;
         let rules = &self.config.rules;

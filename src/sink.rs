@@ -12,13 +12,15 @@ mod changes;
 mod finals;
 mod folder;
 pub mod live;
+mod net;
 mod order;
 mod runs;
 
 pub use changes::ChangeLog;
 pub use finals::{FinalFile, LOOSE_BYTES_MAX, RunWriter};
 pub use folder::{Abandon, OutputFolder};
-pub use order::{Output, changes_file, final_file};
+pub use net::{NetChange, RowChange, net_changes};
+pub use order::{Output, changes_file, final_file, key_fields};
 
 use std::fs::File;
 use std::io::Write;

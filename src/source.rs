@@ -20,6 +20,8 @@ use gyre_domain::records::Topic;
 use crate::error::Result;
 
 pub mod folder;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 
 /// Lines of a batch, at most.
 pub const LINES_MAX: usize = 4_096;
@@ -87,6 +89,11 @@ pub struct Fetched {
 pub trait Source: Send {
     /// How rows write where a record came from.
     fn places(&self) -> Places;
+
+    /// Whether it is another system, which may be away when a run starts: then it is waited for.
+    fn may_be_away(&self) -> bool {
+        false
+    }
 
     /// Goes to these places: each partition goes on behind its own; those that are not named begin at their beginning,
     /// also those that appear later. Called before anything is read. Gives what it found wrong with the places (not

@@ -2,9 +2,10 @@
 
 use std::ops::RangeInclusive;
 
+use gyre_domain::records::Topic;
 use gyre_domain::rules::LAPS_MAX;
 
-use super::live::{any_text, job_name};
+use super::live::{Handed, any_text, database, job_name, secret, topic_name, topic_prefix};
 use super::spelling::{DAY_MS, MILLI, MINUTE_MS, PICO, decimal};
 use super::{Config, TICK_MS};
 use crate::texts::Key;
@@ -24,6 +25,15 @@ const HELD_BYTES_MAX: u64 = 1 << 40;
 
 /// The section whose names are free: currency codes.
 pub(super) const CURRENCIES: &str = "currencies";
+
+/// A section of settings that are handed through, and where they go.
+pub(super) type HandedThrough = (&'static str, fn(&mut Config) -> &mut Handed);
+
+/// The sections whose names are somebody else's: settings of Kafka's client.
+pub(super) static HANDED: &[HandedThrough] = &[
+    ("source.kafka.client", |config| &mut config.live.source_kafka_client),
+    ("sinks.kafka.client", |config| &mut config.live.sink_kafka_client),
+];
 
 /// One setting: where it stands, what it takes, what it is for.
 pub(super) struct Setting {
@@ -61,6 +71,21 @@ macro_rules! span {
             name: $name,
             about: Key::$about,
             kind: Kind::Span { range: $range, step: $step, field: |config| &mut config.rules.$field },
+        }
+    };
+}
+
+/// The topic that records of a kind are read from.
+macro_rules! topic {
+    ($name:literal, $topic:ident) => {
+        Setting {
+            section: "source.kafka.topics",
+            name: $name,
+            about: Key::AboutKafkaTopic,
+            kind: Kind::Text {
+                wrong: topic_name,
+                field: |config| &mut config.live.source_kafka_topics[Topic::$topic as usize],
+            },
         }
     };
 }
@@ -123,6 +148,23 @@ pub(super) static SETTINGS: &[Setting] = &[
               kind: Kind::Text { wrong: any_text, field: |config| &mut config.live.sink_files } },
     Setting { section: "sinks.files", name: "gather_ms", about: Key::AboutGather,
               kind: Kind::Span { range: 1..=MINUTE_MS, step: 1, field: |config| &mut config.live.sink_files_gather_ms } },
+    Setting { section: "source.kafka", name: "brokers", about: Key::AboutKafkaSource,
+              kind: Kind::Text { wrong: any_text, field: |config| &mut config.live.source_kafka_brokers } },
+    topic!("wagers", Wagers),
+    topic!("outcomes", Outcomes),
+    topic!("payments", Payments),
+    topic!("games", Games),
+    topic!("accounts", Accounts),
+    topic!("rules", Rules),
+    topic!("commands", Commands),
+    Setting { section: "sinks.kafka", name: "brokers", about: Key::AboutKafkaSink,
+              kind: Kind::Text { wrong: any_text, field: |config| &mut config.live.sink_kafka_brokers } },
+    Setting { section: "sinks.kafka", name: "prefix", about: Key::AboutKafkaPrefix,
+              kind: Kind::Text { wrong: topic_prefix, field: |config| &mut config.live.sink_kafka_prefix } },
+    Setting { section: "sinks.postgres", name: "url", about: Key::AboutPostgres,
+              kind: Kind::Text { wrong: database, field: |config| &mut config.live.sink_postgres_url } },
+    Setting { section: "sinks.postgres", name: "password", about: Key::AboutPostgresPassword,
+              kind: Kind::Text { wrong: secret, field: |config| &mut config.live.sink_postgres_password } },
 ];
 
 impl Setting {
@@ -165,14 +207,16 @@ pub(super) fn is_section(path: &str) -> bool {
     let within = |section: &str| {
         section.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
-    path == CURRENCIES || SETTINGS.iter().any(|known| within(known.section))
+    path == CURRENCIES
+        || SETTINGS.iter().any(|known| within(known.section))
+        || HANDED.iter().any(|(section, _)| within(section))
 }
 
 /// The names that may stand at `section`: settings and sections below.
 pub(super) fn names_in(section: &str) -> Vec<String> {
     let mut names = Vec::new();
-    for known in SETTINGS {
-        let path = known.path();
+    let handed = HANDED.iter().map(|(section, _)| (*section).to_owned());
+    for path in SETTINGS.iter().map(Setting::path).chain(handed) {
         let below = if section.is_empty() {
             Some(path.as_str())
         } else {

@@ -7,7 +7,8 @@ use jiff::tz::{TimeZone, db};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::settings::{CURRENCIES, Kind, SETTINGS, Setting, is_section, names_in};
+use super::live::handed;
+use super::settings::{CURRENCIES, HANDED, HandedThrough, Kind, SETTINGS, Setting, is_section, names_in};
 use super::spelling::{MILLI, PICO, decimal, nearest, read_decimal, read_span, span_both, spelling};
 use super::{Config, Finding};
 use crate::texts::{Key, Phrase};
@@ -42,6 +43,8 @@ impl Walk {
             let path = if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") };
             if section == CURRENCIES {
                 self.currency(name, key.span(), value);
+            } else if let Some(through) = HANDED.iter().find(|(known, _)| *known == section) {
+                self.hand_through(through, name, key.span(), value);
             } else if let Some(setting) =
                 SETTINGS.iter().find(|known| known.section == section && known.name == name)
             {
@@ -58,6 +61,35 @@ impl Walk {
             } else {
                 self.unknown(name, section, key.span());
             }
+        }
+    }
+
+    /// A setting of somebody else's. Names with points in them may stand as tables.
+    fn hand_through(
+        &mut self,
+        through: &HandedThrough,
+        name: &str,
+        at: Range<usize>,
+        value: &Spanned<DeValue<'_>>,
+    ) {
+        let text = match value.get_ref() {
+            DeValue::Table(inner) => {
+                for (key, value) in inner.iter() {
+                    self.hand_through(through, &format!("{name}.{}", key.get_ref()), key.span(), value);
+                }
+                return;
+            }
+            DeValue::String(text) => text.as_ref().to_owned(),
+            DeValue::Boolean(truth) => truth.to_string(),
+            DeValue::Integer(number) => number.as_str().to_owned(),
+            other => {
+                let what = Phrase::new(Key::NotText).with("name", name).with("found", spelling(other));
+                return self.fault(value.span(), what, assign(name, "\"…\""));
+            }
+        };
+        match handed(name, &text) {
+            Some((what, fix)) => self.fault(at, Phrase::new(what).with("name", name), fix),
+            None => (through.1)(&mut self.config).push((name.to_owned(), text)),
         }
     }
 

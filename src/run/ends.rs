@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::config::Live;
 use crate::error::{Domain, Error, Result};
+use crate::remote;
 use crate::sink::live::LiveSink;
 use crate::sink::live::files::FilesSink;
 use crate::source::Source;
@@ -16,10 +17,12 @@ use crate::texts::Key;
 /// # Errors
 /// Exit 2 where none is, or it cannot be one.
 pub fn source(live: &Live) -> Result<Box<dyn Source>> {
-    if live.source_folder.is_empty() {
-        return Err(Error::usage(Domain::Config, Key::NoSource).help(Key::NoSourceHelp));
+    match (live.source_folder.as_str(), remote::source(live)?) {
+        ("", None) => Err(Error::usage(Domain::Config, Key::NoSource).help(Key::NoSourceHelp)),
+        ("", Some(source)) => Ok(source),
+        (folder, None) => Ok(Box::new(FolderSource::open(Path::new(folder))?)),
+        (_, Some(_)) => Err(Error::usage(Domain::Config, Key::TwoSources).help(Key::TwoSourcesHelp)),
     }
-    Ok(Box::new(FolderSource::open(Path::new(&live.source_folder))?))
 }
 
 /// The sinks that are named; at least one.
@@ -27,7 +30,7 @@ pub fn source(live: &Live) -> Result<Box<dyn Source>> {
 /// # Errors
 /// Exit 2 where none is.
 pub fn sinks(live: &Live) -> Result<Vec<Box<dyn LiveSink>>> {
-    let mut sinks: Vec<Box<dyn LiveSink>> = Vec::new();
+    let mut sinks = remote::sinks(live)?;
     if !live.sink_files.is_empty() {
         let gathers_for = Duration::from_millis(live.sink_files_gather_ms);
         sinks.push(Box::new(FilesSink::new(Path::new(&live.sink_files), gathers_for)));

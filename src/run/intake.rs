@@ -27,7 +27,7 @@ const POLL: Duration = Duration::from_millis(20);
 /// How long a source that has trouble is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
 /// What troubles the source is told under.
-const WHO: &str = "source";
+pub(super) const WHO: &str = "source";
 
 /// Lines of a partition, decoded.
 pub struct Taken {

@@ -9,7 +9,7 @@ use super::outbox::Outbox;
 use crate::sink::live::LiveSink;
 
 /// How long a sink that has trouble is left alone.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
 /// Commits what comes for the sink `at` until the run is over.
 pub fn run(at: usize, sink: &mut dyn LiveSink, outbox: &Outbox, halt: &Halt, log: &Log) {

@@ -18,8 +18,13 @@ use gyre_dataflows::rows::{Output, Rows};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::Result;
+use crate::sink::RowChange;
 
 pub mod files;
+#[cfg(feature = "kafka")]
+pub mod kafka;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 
 /// Whose changes they are.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -133,6 +138,16 @@ impl TickRows {
         self.changes().filter(|change| change.diff > 0)
     }
 
+    /// The changes as they are brought together by key.
+    pub fn row_changes(&self) -> impl Iterator<Item = RowChange<'_>> {
+        self.changes().map(|Change { output, diff, row }| RowChange {
+            output,
+            tick: self.tick,
+            comes: diff > 0,
+            row,
+        })
+    }
+
     /// Bytes of their text.
     pub fn bytes(&self) -> usize {
         self.rows.bytes()
@@ -157,6 +172,11 @@ impl TickRows {
 pub trait LiveSink: Send {
     /// What it is called in the log and in errors: `files`, `kafka`, `postgres`.
     fn name(&self) -> &'static str;
+
+    /// Whether it is another system, which may be away when a run starts: then it is waited for.
+    fn may_be_away(&self) -> bool {
+        false
+    }
 
     /// Makes the sink this generation's: from now on nothing that an earlier one began can be committed any more. Gives
     /// how far the job has committed, `None` where it never did. A progress that cannot be read, or is another job's, is

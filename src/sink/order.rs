@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 pub use gyre_dataflows::rows::Output;
 
 /// The fields by which rows of `output` are told apart and sorted, in this order.
-fn key_fields(output: Output) -> &'static [&'static str] {
+pub fn key_fields(output: Output) -> &'static [&'static str] {
     match output {
         Output::Balances => &["tenant", "account", "currency", "wallet"],
         Output::Rtp => &["tenant", "provider", "game", "currency", "window"],

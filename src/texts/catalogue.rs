@@ -53,6 +53,61 @@ texts! {
     Interrupted: "interrupted: {path} is as it was before", "중단됨: {path}은(는) 이전 상태 그대로입니다";
     InterruptFailed: "cannot listen for Ctrl-C", "Ctrl-C 신호를 받을 수 없습니다";
 
+    // Ends in other systems.
+    NotBuilt: "this gyre was built without {name}", "이 gyre는 {name} 없이 빌드되었습니다";
+    NotBuiltHelp: "build it with `cargo build --release --features {feature}`",
+        "`cargo build --release --features {feature}`로 빌드하십시오";
+    SecretMissing: "{name} is not to be had", "{name}을(를) 얻을 수 없습니다";
+    SecretMissingHelp: "set the environment variable, or check the file and that you may read it",
+        "환경 변수를 설정하거나 파일의 존재와 읽기 권한을 확인하십시오";
+    SinkOfAnotherJob: "{place} is written to by another job, {job}", "{place}에는 다른 작업 {job}이(가) 쓰고 있습니다";
+    SinkOfAnotherJobHelp: "give this job a place of its own; if the other one is this one whose state was lost, empty the place first",
+        "이 작업에 별도의 위치를 지정하십시오. 상태를 잃은 같은 작업이라면 먼저 그 위치를 비우십시오";
+    SinkFenced: "start {generation} of the job has taken {place} over from this one, {own}",
+        "작업의 {generation}번째 시작이 현재 시작({own})의 {place}을(를) 넘겨받았습니다";
+    SinkFencedHelp: "let one of them run; it goes on where this one was", "하나만 실행하십시오. 새 실행이 이어서 처리합니다";
+    SinkProgressBad: "this is no progress of a job: {text}", "작업의 진행 기록이 아닙니다: {text}";
+    SinkProgressBadHelp: "somebody else has written there; gyre does not guess how far it was",
+        "다른 누군가가 기록했습니다. gyre는 어디까지 처리했는지 추측하지 않습니다";
+
+    PostgresUrlBad: "this is no URL of a PostgreSQL database", "PostgreSQL 데이터베이스의 URL이 아닙니다";
+    PostgresUrlBadHelp: "write postgresql://user@127.0.0.1:5432/database", "postgresql://user@127.0.0.1:5432/database처럼 쓰십시오";
+    PostgresPlain: "{place} is another machine, and what goes there could be read on the way",
+        "{place}은(는) 다른 컴퓨터이며 전송 내용이 도중에 노출될 수 있습니다";
+    PostgresPlainHelp: "gyre speaks to PostgreSQL in plain text: name 127.0.0.1 or a Unix socket, and let a TLS tunnel go on from there",
+        "gyre는 PostgreSQL과 평문으로 통신합니다. 127.0.0.1이나 유닉스 소켓을 지정하고 그 뒤는 TLS 터널로 연결하십시오";
+    PostgresTables: "the tables in {place} are not those that gyre writes: {text}", "{place}의 테이블이 gyre의 것과 다릅니다: {text}";
+    PostgresTablesHelp: "apply deploy/postgres/gyre.sql, and let gyre's user read and write the schema gyre",
+        "deploy/postgres/gyre.sql을 적용하고 gyre 사용자에게 gyre 스키마의 읽기·쓰기 권한을 주십시오";
+    PostgresAway: "PostgreSQL {place} cannot be reached", "PostgreSQL {place}에 연결할 수 없습니다";
+    PostgresAwayHelp: "nothing is lost; it goes on when the server is back", "잃은 것은 없으며 서버가 돌아오면 이어서 처리합니다";
+    PostgresRefused: "PostgreSQL {place} refuses", "PostgreSQL {place}이(가) 거부했습니다";
+    PostgresRefusedHelp: "check user, password, and what the user may do", "사용자, 비밀번호, 권한을 확인하십시오";
+
+    KafkaAway: "Kafka {place} cannot be reached", "Kafka {place}에 연결할 수 없습니다";
+    KafkaAwayHelp: "nothing is lost; it goes on when the brokers are back", "잃은 것은 없으며 브로커가 돌아오면 이어서 처리합니다";
+    KafkaRefused: "Kafka {place} refuses", "Kafka {place}이(가) 거부했습니다";
+    KafkaRefusedHelp: "check the settings under client, and what the user may do",
+        "client 아래의 설정과 사용자의 권한을 확인하십시오";
+    KafkaSettingBad: "librdkafka does not take the setting {name}", "librdkafka가 {name} 설정을 받지 않습니다";
+    KafkaSettingBadHelp: "its settings are listed in CONFIGURATION.md of librdkafka", "librdkafka의 CONFIGURATION.md에서 설정을 확인하십시오";
+    KafkaProgressSplit: "topic {topic} has several partitions", "{topic} 토픽의 파티션이 여럿입니다";
+    KafkaProgressSplitHelp: "progress needs one, which says what is last: delete the topic, gyre makes it",
+        "마지막 기록을 알 수 있도록 파티션은 하나여야 합니다. 토픽을 지우면 gyre가 만듭니다";
+    KafkaNoTopics: "none of the topics is in {place}", "{place}에 해당 토픽이 하나도 없습니다";
+    KafkaNoTopicsHelp: "make them, or name them under [source.kafka.topics]", "토픽을 만들거나 [source.kafka.topics]에 이름을 지정하십시오";
+    KafkaCompacted: "topic {topic} is compacted: records are missing, and more will be", "{topic} 토픽은 압축(compact)되어 레코드가 사라집니다";
+    KafkaCompactedHelp: "set its cleanup.policy to delete, and read from a topic that nothing is missing from",
+        "cleanup.policy를 delete로 바꾸고 누락이 없는 토픽에서 읽으십시오";
+    KafkaTooManyPartitions: "topic {topic} has more than {max} partitions", "{topic} 토픽의 파티션이 {max}개를 넘습니다";
+    KafkaMadeAnew: "topic {topic} is not the one that was read before: it was deleted, or made anew",
+        "{topic} 토픽이 이전에 읽던 토픽이 아닙니다. 삭제되었거나 다시 만들어졌습니다";
+    KafkaMadeAnewHelp: "what was read of it stands in the books; start a new job for the new topic, or name it otherwise",
+        "읽은 내용은 장부에 남아 있습니다. 새 토픽에는 새 작업을 시작하거나 다른 이름을 쓰십시오";
+    KafkaOutOfRange: "{place} goes from {first} to {end} and not on from {next}", "{place}은(는) {first}~{end}이며 {next}부터 이어지지 않습니다";
+    KafkaOutOfRangeHelp: "records were deleted before they were read, or are read anew and are not there any more: make retention longer than gyre may be down",
+        "읽기 전에 레코드가 삭제되었거나 다시 읽을 레코드가 없습니다. 보존 기간을 gyre의 중단 시간보다 길게 하십시오";
+
     // Config.
     ConfigMissing: "there is no config file {path}", "설정 파일 {path}이(가) 없습니다";
     ConfigMissingHelp: "check the path, or start from deploy/gyre.example.toml",
@@ -80,6 +135,13 @@ texts! {
     NotFlag: "`{name}` is true or false, not {found}", "`{name}`은(는) true 또는 false이며 {found}이(가) 아닙니다";
     NotText: "`{name}` is text in quotes, not {found}", "`{name}`은(는) 따옴표로 감싼 문자열이며 {found}이(가) 아닙니다";
     BadText: "`{name}` cannot be \"{found}\"", "`{name}`은(는) \"{found}\"일 수 없습니다";
+    KafkaOwnSetting: "`{name}` is set by gyre itself", "`{name}`은(는) gyre가 직접 설정합니다";
+    KafkaOwnSettingHelp: "take the line out: exactly-once rests on it", "그 줄을 지우십시오. 정확히 한 번 처리의 전제입니다";
+    SecretPlain: "`{name}` is a secret and stands in the file", "`{name}`은(는) 비밀 값인데 파일에 적혀 있습니다";
+    SecretPlainHelp: "write \"env:NAME\" for an environment variable or \"file:PATH\" for a file that holds it",
+        "환경 변수는 \"env:이름\", 파일은 \"file:경로\"로 쓰십시오";
+    PasswordApart: "take the password out of it: it goes into `password`, as \"env:NAME\" or \"file:PATH\"",
+        "비밀번호를 빼서 `password`에 \"env:이름\"이나 \"file:경로\"로 쓰십시오";
     BadNameHelp: "a name is 1 to 64 letters, digits, `-`, `_` or `.`", "이름은 영문자, 숫자, `-`, `_`, `.`의 1~64자입니다";
     NotList: "`{name}` is a list of times in brackets, not {found}", "`{name}`은(는) 대괄호로 감싼 시간 목록이며 {found}이(가) 아닙니다";
     TooMany: "`{name}` takes at most {max} times", "`{name}`에는 최대 {max}개까지 쓸 수 있습니다";
@@ -144,15 +206,25 @@ texts! {
     AboutHeld: "bytes of rows that may wait for a sink before sources are held up", "소스를 멈추기 전까지 싱크를 기다릴 수 있는 행의 바이트";
     AboutSourceFolder: "folder of growing .jsonl files to read from", "늘어나는 .jsonl 파일을 읽을 폴더";
     AboutSinkFiles: "folder to write changes to", "변경 내역을 쓸 폴더";
+    AboutKafkaSource: "brokers to read from", "읽어 올 브로커";
+    AboutKafkaTopic: "the topic of these records", "해당 레코드의 토픽";
+    AboutKafkaSink: "brokers to write changes to", "변경 내역을 쓸 브로커";
+    AboutKafkaPrefix: "what the names of the topics written to begin with", "쓰는 토픽 이름의 앞부분";
+    AboutPostgres: "database to keep the rows in", "행을 저장할 데이터베이스";
+    AboutPostgresPassword: "its password, by reference", "비밀번호 (참조)";
+    AboutClient: "handed to librdkafka", "librdkafka에 전달";
     AboutGather: "for how long changes are gathered into one commit", "변경 내역을 한 번의 커밋으로 모으는 시간";
 
     // A run: what it cannot begin or go on with.
     NoSource: "the config names no source", "설정에 소스가 없습니다";
-    NoSourceHelp: "name a folder of growing .jsonl files: `path` under [source.folder]",
-        "[source.folder] 아래 `path`에 늘어나는 .jsonl 파일의 폴더를 쓰십시오";
+    NoSourceHelp: "name a folder of growing .jsonl files, `path` under [source.folder], or `brokers` under [source.kafka]",
+        "[source.folder] 아래 `path`에 늘어나는 .jsonl 파일의 폴더를 쓰거나 [source.kafka] 아래 `brokers`를 쓰십시오";
+    TwoSources: "the config names two sources", "설정에 소스가 둘입니다";
+    TwoSourcesHelp: "leave `path` under [source.folder] or `brokers` under [source.kafka] empty",
+        "[source.folder]의 `path`나 [source.kafka]의 `brokers` 중 하나를 비우십시오";
     NoSink: "the config names no sink", "설정에 싱크가 없습니다";
-    NoSinkHelp: "name a folder for the changes: `path` under [sinks.files]",
-        "[sinks.files] 아래 `path`에 변경 내역을 둘 폴더를 쓰십시오";
+    NoSinkHelp: "name a folder for the changes, `path` under [sinks.files], or one of [sinks.kafka] and [sinks.postgres]",
+        "[sinks.files] 아래 `path`에 변경 내역을 둘 폴더를 쓰거나 [sinks.kafka], [sinks.postgres]를 쓰십시오";
     LiveFolderHelp: "name the folder that wagers.jsonl, outcomes.jsonl and so on grow in: `path` under [source.folder]",
         "[source.folder] 아래 `path`에 wagers.jsonl, outcomes.jsonl 등이 늘어나는 폴더를 쓰십시오";
     LiveNoPartition: "the job has read {partition}, which the source does not have",
@@ -361,7 +433,7 @@ Rows are sorted by key as UTF-8 bytes. The same set of records gives the same by
     AfterRun: "It runs until Ctrl-C or SIGTERM asks it to end (exit 0), and is sound if it is killed at any instant: started again
 with the same --state it goes on as if nothing had happened. The least config, FILE:
   [source.folder]
-  path = \"in\"         wagers.jsonl, outcomes.jsonl, payments.jsonl, games.jsonl, accounts.jsonl, commands.jsonl:
+  path = \"in\"         wagers.jsonl, outcomes.jsonl, payments.jsonl, games.jsonl, accounts.jsonl, rules.jsonl, commands.jsonl:
                       they are appended to, may appear at any time, and are never changed
   [sinks.files]
   path = \"out\"        changes-FIRST-LAST.jsonl: each file holds every change of its ticks, and stays as it is
@@ -370,7 +442,7 @@ at the same ticks. The source is read from its beginning at every start: keep th
         "Ctrl-C나 SIGTERM을 받을 때까지 실행되며(종료 코드 0), 어느 순간에 강제 종료되어도 안전합니다. 같은 --state로 다시 시작하면
 아무 일 없었던 듯 이어집니다. 가장 짧은 설정 FILE:
   [source.folder]
-  path = \"in\"         wagers.jsonl, outcomes.jsonl, payments.jsonl, games.jsonl, accounts.jsonl, commands.jsonl:
+  path = \"in\"         wagers.jsonl, outcomes.jsonl, payments.jsonl, games.jsonl, accounts.jsonl, rules.jsonl, commands.jsonl:
                       덧붙이기만 하며, 언제든 생겨날 수 있고, 고치지 않습니다
   [sinks.files]
   path = \"out\"        changes-처음-끝.jsonl: 파일마다 해당 틱의 모든 변경 내역이 있으며 바뀌지 않습니다
