@@ -9,8 +9,10 @@ use crate::feed::{Books, Feed};
 const OTHER: &str = r#"
 [rtp]
 band_z = "100"
+action = "hold"
 [anomalies.velocity]
 wagers_max = 12
+action = "hold"
 [anomalies.stake_spike]
 score_max = "9"
 [anomalies.improbable_wins]
@@ -31,6 +33,14 @@ fn anomalies(books: &Books) -> Rows {
         .rows("anomalies")
         .into_iter()
         .map(|row| ((text(&row, "kind"), text(&row, "subject")), row))
+        .collect()
+}
+
+/// What is held of accounts: tenant, account, currency.
+fn held(books: &Books) -> BTreeMap<[String; 3], String> {
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+    let rows = books.rows("balances").into_iter().filter(|row| row["wallet"] == "held");
+    rows.map(|row| (["tenant", "account", "currency"].map(|name| text(&row, name)), text(&row, "balance")))
         .collect()
 }
 
@@ -71,6 +81,27 @@ fn what_would_differ_is_what_two_runs_differ_in() {
                     alone.iter().filter(|key| key.0 == *kind).map(|key| key.1.clone()).collect();
                 assert_eq!(told(&differences, kind, sort), want, "{flags}: {kind} {sort}");
             }
+        }
+        let told: BTreeMap<[String; 3], [String; 2]> = differences["held_accounts"]
+            .as_array()
+            .expect("accounts")
+            .iter()
+            .map(|row| {
+                let text = |name: &str| row[name].as_str().expect("text").to_owned();
+                (["tenant", "account", "currency"].map(text), ["in_force", "other"].map(text))
+            })
+            .collect();
+        assert!(told.len() >= 2, "{told:?}");
+        for account in held(&plain).keys().chain(held(&others).keys()) {
+            let cents = |books: &Books| -> i64 {
+                let text = held(books).get(account).cloned().unwrap_or_else(|| "0".to_owned());
+                text.replace('.', "").parse().expect("a number")
+            };
+            let by_rules: i64 = told.get(account).map_or(0, |[in_force, other]| {
+                let cents = |text: &str| text.replace('.', "").parse::<i64>().expect("a number");
+                cents(other) - cents(in_force)
+            });
+            assert_eq!(cents(&others) - cents(&plain), by_rules, "{flags}: {account:?}");
         }
         for ((kind, subject), row) in &in_force {
             let differs =
