@@ -76,7 +76,7 @@ pub struct ReplayArgs {
     #[arg(long)]
     pub postings: bool,
 
-    /// Tell in what_if.json which anomalies would differ under the settings rtp and anomalies.* of FILE
+    /// Tell in what_if.json which anomalies and held payouts would differ under the settings rtp and anomalies.* of FILE
     #[arg(long, value_name = "FILE")]
     pub what_if: Option<PathBuf>,
 }

@@ -154,6 +154,7 @@ pub fn show(config: &Config, lang: Lang) -> String {
 
 #[cfg(test)]
 mod tests {
+    use gyre_domain::anomaly::AnomalyKind;
     use gyre_domain::rules::Thresholds;
 
     use super::spelling::{DAY_MS, MINUTE_MS};
@@ -210,7 +211,7 @@ mod tests {
     fn every_setting_is_read() {
         let text = r#"
             outputs = { postings = true }
-            rtp.band_z = "2.58"
+            rtp = { band_z = "2.58", action = "hold" }
             recollect = { enabled = false, delays_ms = [500, 0x7d0] }
             [time]
             tick_ms = 1_000
@@ -223,6 +224,7 @@ mod tests {
             [anomalies.velocity]
             window_ms = 120000
             wagers_max = 10
+            action = "flag"
             [anomalies.stake_spike]
             score_max = "5"
             wagers_min = 8
@@ -243,6 +245,8 @@ mod tests {
             net_exposure_max = "0.05"
             staked_min = 10
             rounds_min = 6
+            [anomalies.overdraft]
+            action = "hold"
             [run]
             job = "books-1"
             held_bytes_max = 0x1000000
@@ -296,6 +300,8 @@ mod tests {
             net_exposure_max: 50,
             covered_stake_min: 10,
             covered_rounds_min: 6,
+            holds: AnomalyKind::ALL
+                .map(|kind| matches!(kind, AnomalyKind::RtpOutOfBand | AnomalyKind::Overdraft)),
             currencies: vec![("GEM".to_owned(), 0), ("XRP".to_owned(), 6)],
         };
         assert_eq!(config, Config { rules: want, postings: true, live: every_end() });

@@ -12,7 +12,7 @@ use crate::error::{Error, Result, bytes};
 use crate::progress::duration;
 use crate::table::{Align, Table, thousands};
 use crate::texts::{self, Key, Lang, Phrase};
-use crate::what_if::{Difference, Differences};
+use crate::what_if::{Difference, Differences, HeldSum};
 
 /// Unknown fields that the table names; `summary.json` names them all.
 const UNKNOWN_FIELDS_SHOWN: usize = 5;
@@ -230,6 +230,15 @@ impl Rows {
                 .with("withdrawn", count(withdrawn))
                 .with("changed", count(changed));
             self.table.row([kind.clone(), String::new(), says.say(self.lang)]);
+        }
+        for HeldSum { tenant, currency, in_force, other, accounts } in &differences.held {
+            let whose = if tenant == "-" { currency.clone() } else { format!("{tenant}/{currency}") };
+            let held = Phrase::new(Key::RowWhatIfHeldOf).with("currency", printable(&whose));
+            let says = Phrase::new(Key::RowWhatIfHeld)
+                .with("in_force", in_force)
+                .with("other", other)
+                .with("accounts", thousands(*accounts));
+            self.table.row([held.say(self.lang), String::new(), says.say(self.lang)]);
         }
     }
 }

@@ -3,16 +3,18 @@
 //! ```text
 //! rows under the rules in force ──┐
 //!                                 ├─▶ by kind and subject, until both sides say the same ──▶ what_if.json
-//! rows under the others ──────────┘
+//! rows under the others ──────────┘                                                              ▲
+//! what both hold, by account ────────────────────────────────────────────────────────────────────┘
 //! ```
 //! Only rules for what is an anomaly can be others: time, currencies and books are those in force.
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gyre_dataflows::rows::{AnomalyKind, Output, Rows};
 use gyre_dataflows::seams::Reading;
+use gyre_domain::money::decimal;
 use gyre_domain::rules::Rules;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +48,12 @@ fn judging_as(rules: &Rules, by: &Rules) -> Rules {
         spike_score_max: by.spike_score_max,
         spike_wagers_min: by.spike_wagers_min,
         thresholds: by.thresholds.clone(),
+        device_accounts_min: by.device_accounts_min,
+        instrument_accounts_min: by.instrument_accounts_min,
+        net_exposure_max: by.net_exposure_max,
+        covered_stake_min: by.covered_stake_min,
+        covered_rounds_min: by.covered_rounds_min,
+        holds: by.holds,
         ..rules.clone()
     }
 }
@@ -70,20 +78,55 @@ struct Found {
 /// The rows of one key that the two sides do not share: in force, other.
 type Rivals = [Option<Box<[u8]>>; 2];
 
+/// What rules hold of an account's payouts, as it is told beside: minor units in digits.
+#[derive(Deserialize)]
+struct HeldRow {
+    tenant: String,
+    account: String,
+    currency: String,
+    digits: u8,
+    in_force: String,
+    other: String,
+}
+
+/// Tenant, currency, account.
+type Purse = (String, String, String);
+
+/// What is held of it: digits of the minor unit; in force, other.
+type Held = (u8, [i128; 2]);
+
 /// Holds both sides' rows until they meet.
 #[derive(Default)]
 pub struct WhatIf {
     rivals: Mutex<BTreeMap<Found, Rivals>>,
+    held: Mutex<BTreeMap<Purse, Held>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl WhatIf {
-    /// Takes the anomalies at rest out of what is told.
+    /// Takes the anomalies at rest out of what is told, and of what is told beside also what is held.
     ///
     /// # Errors
     /// Never, but for a bug.
     pub fn take(&self, side: Side, reading: &Reading) -> Result<()> {
+        if side == Side::Other {
+            self.take_held(&reading.rest.loose)?;
+        }
         self.take_rows(side, &reading.rest.loose)?;
         self.take_rows(side, &reading.rest.sorted)
+    }
+
+    fn take_held(&self, rows: &Rows) -> Result<()> {
+        for (_, row) in rows.iter().filter(|(head, _)| head.output == Output::Balances) {
+            let HeldRow { tenant, account, currency, digits, in_force, other } =
+                serde_json::from_slice(row).map_err(Error::bug)?;
+            let minor = [in_force.parse().map_err(Error::bug)?, other.parse().map_err(Error::bug)?];
+            locked(&self.held).insert((tenant, currency, account), (digits, minor));
+        }
+        Ok(())
     }
 
     fn take_rows(&self, side: Side, rows: &Rows) -> Result<()> {
@@ -93,7 +136,7 @@ impl WhatIf {
             if !AnomalyKind::ALL.iter().any(|kind| kind.name() == found.kind && kind.has_rule()) {
                 continue;
             }
-            let mut rivals = self.rivals.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut rivals = locked(&self.rivals);
             let both = rivals.entry(found.clone()).or_default();
             both[side as usize] = Some(row.into());
             if both[0] == both[1] {
@@ -119,8 +162,42 @@ impl WhatIf {
                 subjects.push(Subject { tenant, subject });
             }
         }
-        Differences { kinds, subjects_listed_max: LISTED_MAX }
+        let held = self.held.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (held, held_accounts) = (held_by_currency(&held), held_by_account(&held));
+        Differences { kinds, held, held_accounts, subjects_listed_max: LISTED_MAX }
     }
+}
+
+fn held_by_currency(held: &BTreeMap<Purse, Held>) -> Vec<HeldSum> {
+    // By tenant and currency: the digits, the sums, and how many accounts differ.
+    let mut sums: BTreeMap<(&str, &str), (u8, [i128; 2], u64)> = BTreeMap::new();
+    for ((tenant, currency, _), (digits, minor)) in held {
+        let (of, sum, accounts) = sums.entry((tenant, currency)).or_default();
+        *of = *digits;
+        sum.iter_mut().zip(minor).for_each(|(sum, minor)| *sum += minor);
+        *accounts += u64::from(minor[0] != minor[1]);
+    }
+    sums.into_iter()
+        .map(|((tenant, currency), (digits, [in_force, other], accounts))| HeldSum {
+            tenant: tenant.to_owned(),
+            currency: currency.to_owned(),
+            in_force: decimal(in_force, digits),
+            other: decimal(other, digits),
+            accounts,
+        })
+        .collect()
+}
+
+fn held_by_account(held: &BTreeMap<Purse, Held>) -> Vec<HeldAccount> {
+    let differing = held.iter().filter(|(_, (_, minor))| minor[0] != minor[1]).take(LISTED_MAX);
+    let account = |((tenant, currency, account), (digits, [in_force, other])): (&Purse, &Held)| HeldAccount {
+        tenant: tenant.clone(),
+        account: account.clone(),
+        currency: currency.clone(),
+        in_force: decimal(*in_force, *digits),
+        other: decimal(*other, *digits),
+    };
+    differing.map(account).collect()
 }
 
 /// `what_if.json`.
@@ -128,6 +205,10 @@ impl WhatIf {
 pub struct Differences {
     /// By kind of anomaly, where there are any.
     pub kinds: BTreeMap<String, Difference>,
+    /// What rules hold of payouts at the end, by tenant and currency, where either side holds anything.
+    pub held: Vec<HeldSum>,
+    /// The accounts of which the two sides do not hold the same.
+    pub held_accounts: Vec<HeldAccount>,
     /// Of each list the first so many are named.
     pub subjects_listed_max: usize,
 }
@@ -147,6 +228,36 @@ pub struct Difference {
     pub withdrawn_subjects: Vec<Subject>,
     /// Whose they are.
     pub changed_subjects: Vec<Subject>,
+}
+
+/// What rules hold of payouts in a currency. Money is a decimal number.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct HeldSum {
+    /// The tenant.
+    pub tenant: String,
+    /// Its code.
+    pub currency: String,
+    /// Held by the rules in force.
+    pub in_force: String,
+    /// Held by the others.
+    pub other: String,
+    /// Accounts of which they do not hold the same.
+    pub accounts: u64,
+}
+
+/// What rules hold of an account's payouts. Money is a decimal number.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct HeldAccount {
+    /// The tenant.
+    pub tenant: String,
+    /// Whose.
+    pub account: String,
+    /// Its code.
+    pub currency: String,
+    /// Held by the rules in force.
+    pub in_force: String,
+    /// Held by the others.
+    pub other: String,
 }
 
 /// Whose an anomaly is.

@@ -89,7 +89,7 @@ pub fn build<'s>(
     let of_games = |kind| matches!(kind, AnomalyKind::RtpOutOfBand | AnomalyKind::SlowDrift);
     let rules = rules.filter(move |(row, ..)| of_games(row.kind));
     let drifts = drift::Drifts::new(&names, settings);
-    let (written, book) = (HashMap::default(), Rulebook::new(&settings.bounds));
+    let (written, book) = (HashMap::default(), Rulebook::new(&settings.config));
     let teller = Rtp { names, settings: settings.clone(), rules: book, drifts, swept_ms: 0, written };
     sum_by_key(addends, rules, Pipeline, "sum plays by game and window", settings.rest_at_end, teller)
 }

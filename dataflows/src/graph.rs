@@ -25,7 +25,7 @@ use crate::ops::fold_by_key::Pace;
 use crate::recollect::Laps;
 use crate::rows::Wanted;
 use crate::rows::records::Places;
-use crate::rulebook::{Config, RuleChange};
+use crate::rulebook::{Config, Configured, RuleChange};
 use crate::seams::{Found, Ground, LinkStreams, PlaysBatch, Reading};
 use crate::{Stage, Tick, aggregates, anomalies, ledger, matching, outputs, recollect, settle, validate};
 
@@ -56,8 +56,10 @@ pub struct Settings {
     pub gaming_days: GamingDays,
     /// |z| beyond which a game is out of band, in thousandths.
     pub rtp_band_z: u32,
-    /// From where on something is an anomaly, where no rules row says so.
-    pub bounds: Config,
+    /// From where on something is an anomaly, and whether it holds payouts, where no rules row says so.
+    pub config: Config,
+    /// Payouts may be held without a rules row that says so.
+    pub may_hold: bool,
     /// Rules rows can come: what needs to be kept for them is kept.
     pub rules_come: bool,
     /// How long after its anomaly a rule's hold is there.
@@ -85,7 +87,9 @@ impl Settings {
             result_due_ms: rules.result_due_ms,
             gaming_days: GamingDays::in_zone(&rules.gaming_day_zone)?,
             rtp_band_z: rules.rtp_band_z,
-            bounds: AnomalyKind::ALL.map(|kind| rules.bounds(kind)),
+            config: AnomalyKind::ALL
+                .map(|kind| Configured { bounds: rules.bounds(kind), holds: rules.holds[kind as usize] }),
+            may_hold: rules.holds.contains(&true),
             rules_come: true,
             hold_after_ms: rules.tick_ms,
             laps: rules.recollect.then(|| Laps::new(&rules.lap_delays_ms, rules.tick_ms)),
@@ -138,7 +142,8 @@ pub fn build<'s>(batches: StreamVec<'s, Tick, Batch>, settings: &Settings) -> St
     build_beside(batches, settings, None).0
 }
 
-/// The same, and what would be told of figures, records and links beside it, were those judged by `other` settings.
+/// The same, and what would be told beside it, were figures, records and links judged by `other` settings: anomalies,
+/// and of balances what rules hold.
 pub fn build_beside<'s>(
     batches: StreamVec<'s, Tick, Batch>,
     settings: &Settings,
@@ -166,6 +171,7 @@ pub fn build_beside<'s>(
     let others = other.map(|other| {
         judge_beside(matched.plays.clone(), matched.links.clone(), inputs.clone(), &accounts, other)
     });
+    let payables_beside = other.map(|_| matched.payables.clone());
     let rtp = scope.region_named(Stage::Aggregates.name(), |region| {
         let newest = inputs.rules.in_force.clone().enter(region);
         aggregates::build(matched.plays.enter(region), newest, settings).leave(scope)
@@ -182,6 +188,13 @@ pub fn build_beside<'s>(
         let (decided, grounds) = (sound.decided.enter(region), grounds.enter(region));
         let payables = matched.payables.enter(region);
         settle::build(settle::Inputs { decided, seen, grounds, payables }, settings).leave(scope)
+    });
+    let others = others.zip(other).zip(payables_beside).map(|(((grounds, told), other), payables)| {
+        let moves = scope.region_named("settle under other rules", |region| {
+            settle::moves_beside(payables.enter(region), grounds.enter(region), other).leave(scope)
+        });
+        let held = ledger::beside::held(settled.moves.clone(), moves, &accounts, other);
+        scope.concatenate([told, held])
     });
     let balances = scope.region_named(Stage::Ledger.name(), |region| {
         let (addends, moves) = (ledger.addends.enter(region), settled.moves.enter(region));
@@ -210,14 +223,14 @@ fn in_force<'s>(
     anomalies::Rules { standing, in_force }
 }
 
-/// What is told of figures, records and links under other rules.
+/// On what other rules would hold payouts, and what they tell of figures, records and links.
 fn judge_beside<'s>(
     plays: StreamVec<'s, Tick, PlaysBatch>,
     links: LinkStreams<'s>,
     inputs: anomalies::Inputs<'s>,
     accounts: &Rc<RefCell<Names>>,
     other: &Settings,
-) -> StreamVec<'s, Tick, Reading> {
+) -> (StreamVec<'s, Tick, Ground>, StreamVec<'s, Tick, Reading>) {
     let scope = plays.scope();
     let in_force = inputs.rules.in_force.clone();
     let rtp = scope.region_named("aggregates under other rules", |region| {
@@ -228,7 +241,7 @@ fn judge_beside<'s>(
         let found = anomalies::build(inputs.enter(region), accounts, other);
         region.concatenate([linked, found]).leave(scope)
     });
-    hand_out(scope.concatenate([rtp, found])).1
+    hand_out(scope.concatenate([rtp, found]))
 }
 
 /// Hands out on which rules hold payouts, and what is told.

@@ -32,6 +32,8 @@ use crate::ops::timeline_by_key::Changes;
 use crate::rows::{Object, Output};
 use crate::seams::{LedgerBatch, Name, Reading};
 
+pub mod beside;
+
 /// What the stage gives.
 pub struct Outputs<'s> {
     /// Events of players' accounts, by the number under which their worker knows them.

@@ -15,8 +15,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::Tick;
 
-/// The thresholds of the config, by kind.
-pub type Config = [Bounds; AnomalyKind::ALL.len()];
+/// What the config says, by kind.
+pub type Config = [Configured; AnomalyKind::ALL.len()];
+
+/// What the config says of a kind.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Configured {
+    /// The thresholds.
+    pub bounds: Bounds,
+    /// Payouts are held while an anomaly stands.
+    pub holds: bool,
+}
 
 /// A standing rules row, as every worker holds it.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -93,10 +102,10 @@ pub struct Rulebook {
 impl Rulebook {
     /// A book with nothing but the config.
     pub fn new(config: &Config) -> Self {
-        let ruling = |(kind, bounds): (AnomalyKind, &Bounds)| Ruling {
+        let ruling = |(kind, config): (AnomalyKind, &Configured)| Ruling {
             version: format!("{}/1", kind.name()).into(),
-            bounds: *bounds,
-            holds: false,
+            bounds: config.bounds,
+            holds: config.holds,
         };
         Self {
             rulings: AnomalyKind::ALL.into_iter().zip(config).map(ruling).collect(),

@@ -68,14 +68,32 @@ pub fn build<'s>(inputs: Inputs<'s>, settings: &Settings) -> Outputs<'s> {
     let Inputs { decided, seen, grounds, payables } = inputs;
     let grounds = delay(grounds, settings.hold_after_ms);
     let decisions = decisions(decided, seen, grounds.clone(), settings);
+    let (moves, postings) = hold(payables, grounds, settings);
+    Outputs { told: moves.scope().concatenate([decisions, postings]), moves }
+}
+
+/// Builds what other rules would move from cash to what is held, and nothing else of the stage.
+pub fn moves_beside<'s>(
+    payables: StreamVec<'s, Tick, (Payable, Tick, isize)>,
+    grounds: StreamVec<'s, Tick, Ground>,
+    settings: &Settings,
+) -> StreamVec<'s, Tick, Move> {
+    hold(payables, delay(grounds, settings.hold_after_ms), settings).0
+}
+
+/// What grounds move, and the postings of what they may.
+fn hold<'s>(
+    payables: StreamVec<'s, Tick, (Payable, Tick, isize)>,
+    grounds: StreamVec<'s, Tick, Ground>,
+    settings: &Settings,
+) -> (StreamVec<'s, Tick, Move>, StreamVec<'s, Tick, Reading>) {
     let grounds = grounds.broadcast().map(|ground| (ground, ground.tick, ground.diff));
     let holds = Holds::new(settings.wanted, settings.rest_at_end);
     let held = by_tick(payables, grounds, Pipeline, "hold payouts", settings.rest_at_end, holds);
-    let (moves, postings) = fan_out(held, "hand out moves", |outbox: Outbox, parts| {
+    fan_out(held, "hand out moves", |outbox: Outbox, parts| {
         parts.first.extend(outbox.moves);
         parts.second.push(outbox.told);
-    });
-    Outputs { told: moves.scope().concatenate([decisions, postings]), moves }
+    })
 }
 
 /// A ground holds one tick after its anomaly, and no more one tick after that has gone. What is found at the end of all

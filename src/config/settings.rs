@@ -2,7 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use gyre_domain::records::Topic;
+use gyre_domain::anomaly::AnomalyKind;
+use gyre_domain::records::{Action, Topic};
 use gyre_domain::rules::LAPS_MAX;
 
 use super::live::{Handed, any_text, database, job_name, secret, topic_name, topic_prefix};
@@ -59,6 +60,8 @@ pub(super) enum Kind {
     Zone { field: fn(&mut Config) -> &mut String },
     /// Text in quotes; `wrong` gives what to write instead of one that will not do.
     Text { wrong: fn(&str) -> Option<Key>, field: fn(&mut Config) -> &mut String },
+    /// What an anomaly of a kind does: `"flag"` or `"hold"`.
+    Action { kind: AnomalyKind },
     /// Yes or no.
     Flag { field: fn(&mut Config) -> &mut bool },
 }
@@ -90,6 +93,18 @@ macro_rules! topic {
     };
 }
 
+/// What an anomaly of a kind does.
+macro_rules! action {
+    ($section:literal, $kind:ident) => {
+        Setting {
+            section: $section,
+            name: "action",
+            about: Key::AboutAction,
+            kind: Kind::Action { kind: AnomalyKind::$kind },
+        }
+    };
+}
+
 /// Every setting, in the order in which they are shown. `[currencies]` stands beside it.
 #[rustfmt::skip]
 pub(super) static SETTINGS: &[Setting] = &[
@@ -107,35 +122,49 @@ pub(super) static SETTINGS: &[Setting] = &[
               kind: Kind::Spans { range: 1..=DAY_MS, most: LAPS_MAX, field: |config| &mut config.rules.lap_delays_ms } },
     Setting { section: "rtp", name: "band_z", about: Key::AboutBand,
               kind: Kind::Thousandths { range: 1..=100_000, field: |config| &mut config.rules.rtp_band_z } },
+    action!("rtp", RtpOutOfBand),
     span!("anomalies.velocity", "window_ms", AboutVelocityWindow, MINUTE_MS..=DAY_MS, MINUTE_MS, velocity_window_ms),
     Setting { section: "anomalies.velocity", name: "wagers_max", about: Key::AboutVelocityMax,
               kind: Kind::Count { range: 1..=1_000_000, field: |config| &mut config.rules.velocity_wagers_max } },
+    action!("anomalies.velocity", Velocity),
     Setting { section: "anomalies.stake_spike", name: "score_max", about: Key::AboutSpikeScore,
               kind: Kind::Thousandths { range: 1..=1_000_000, field: |config| &mut config.rules.spike_score_max } },
     Setting { section: "anomalies.stake_spike", name: "wagers_min", about: Key::AboutSpikeMin,
               kind: Kind::Count { range: 2..=64, field: |config| &mut config.rules.spike_wagers_min } },
+    action!("anomalies.stake_spike", StakeSpike),
     Setting { section: "anomalies.improbable_wins", name: "p_max", about: Key::AboutWinsChance,
               kind: Kind::Trillionths { range: 1..=HALF_E12, field: |config| &mut config.rules.thresholds.wins_chance_max_e12 } },
+    action!("anomalies.improbable_wins", ImprobableWins),
     Setting { section: "anomalies.deposit_then_withdraw", name: "ratio_min", about: Key::AboutTurnoverRatio,
               kind: Kind::Thousandths { range: 1..=1_000_000, field: |config| &mut config.rules.thresholds.turnover_ratio_min } },
     Setting { section: "anomalies.deposit_then_withdraw", name: "deposits_min", about: Key::AboutTurnoverDeposits,
               kind: Kind::Count { range: 0..=MAJOR_MAX, field: |config| &mut config.rules.thresholds.turnover_deposits_min } },
+    action!("anomalies.deposit_then_withdraw", DepositThenWithdraw),
     Setting { section: "anomalies.structuring", name: "limit", about: Key::AboutStructuring,
               kind: Kind::Count { range: 1..=MAJOR_MAX, field: |config| &mut config.rules.thresholds.structuring_limit } },
+    action!("anomalies.structuring", Structuring),
     Setting { section: "anomalies.slow_drift", name: "slack", about: Key::AboutDriftSlack,
               kind: Kind::Thousandths { range: 0..=100_000, field: |config| &mut config.rules.thresholds.drift_slack } },
     Setting { section: "anomalies.slow_drift", name: "limit", about: Key::AboutDriftLimit,
               kind: Kind::Thousandths { range: 1..=1_000_000, field: |config| &mut config.rules.thresholds.drift_limit } },
+    action!("anomalies.slow_drift", SlowDrift),
     Setting { section: "anomalies.linked_accounts", name: "device_accounts_min", about: Key::AboutDeviceMin,
               kind: Kind::Count { range: 2..=1_000_000, field: |config| &mut config.rules.device_accounts_min } },
     Setting { section: "anomalies.linked_accounts", name: "instrument_accounts_min", about: Key::AboutInstrumentMin,
               kind: Kind::Count { range: 2..=1_000_000, field: |config| &mut config.rules.instrument_accounts_min } },
+    action!("anomalies.linked_accounts", LinkedAccounts),
     Setting { section: "anomalies.opposite_betting", name: "net_exposure_max", about: Key::AboutExposure,
               kind: Kind::Thousandths { range: 1..=1_000, field: |config| &mut config.rules.net_exposure_max } },
     Setting { section: "anomalies.opposite_betting", name: "staked_min", about: Key::AboutCoveredStake,
               kind: Kind::Count { range: 0..=1_000_000_000, field: |config| &mut config.rules.covered_stake_min } },
     Setting { section: "anomalies.opposite_betting", name: "rounds_min", about: Key::AboutCoveredRounds,
               kind: Kind::Count { range: 1..=1_000_000, field: |config| &mut config.rules.covered_rounds_min } },
+    action!("anomalies.opposite_betting", OppositeBetting),
+    action!("anomalies.conflict", Conflict),
+    action!("anomalies.overdraft", Overdraft),
+    action!("anomalies.payout_above_maximum", PayoutAboveMaximum),
+    action!("anomalies.balance_mismatch", BalanceMismatch),
+    action!("anomalies.late_wager", LateWager),
     Setting { section: "outputs", name: "postings", about: Key::AboutPostings,
               kind: Kind::Flag { field: |config| &mut config.postings } },
     Setting { section: "run", name: "job", about: Key::AboutJob,
@@ -185,9 +214,15 @@ impl Setting {
             Kind::Trillionths { field, .. } => format!("\"{}\"", decimal(*field(&mut config), PICO)),
             Kind::Spans { field, .. } => spans(field(&mut config)),
             Kind::Zone { field } | Kind::Text { field, .. } => text(field(&mut config)),
+            Kind::Action { kind } => text(action(config.rules.holds[*kind as usize]).name()),
             Kind::Flag { field } => field(&mut config).to_string(),
         }
     }
+}
+
+/// What an anomaly does.
+fn action(holds: bool) -> Action {
+    if holds { Action::Hold } else { Action::Flag }
 }
 
 /// Text as the file spells it.
@@ -236,7 +271,7 @@ pub(super) fn names_in(section: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use gyre_domain::anomaly::{AnomalyKind, Takes};
+    use gyre_domain::anomaly::Takes;
 
     use super::*;
 
@@ -249,7 +284,8 @@ mod tests {
             };
             let known = SETTINGS.iter().filter(|setting| setting.section == section);
             let names: Vec<&str> = known.map(|setting| setting.name).collect();
-            assert_eq!(names, kind.thresholds().iter().map(|it| it.name).collect::<Vec<_>>());
+            let takes: Vec<&str> = kind.thresholds().iter().map(|it| it.name).chain(["action"]).collect();
+            assert_eq!(names, takes);
             for threshold in kind.thresholds() {
                 let is_it = |known: &&Setting| known.section == section && known.name == threshold.name;
                 match (&SETTINGS.iter().find(is_it).unwrap().kind, &threshold.takes) {

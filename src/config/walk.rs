@@ -3,6 +3,7 @@
 use std::ops::{Range, RangeInclusive};
 
 use gyre_domain::currency::{Currencies, CurrencyError, EXPONENT_MAX};
+use gyre_domain::records::Action;
 use jiff::tz::{TimeZone, db};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -19,6 +20,11 @@ pub(super) fn walk(root: &DeTable<'_>, base: Config) -> (Config, Vec<Finding>) {
     walk.table(root, "");
     walk.check_horizons();
     (walk.config, walk.findings)
+}
+
+/// What is wrong with an action.
+fn wrong_action(text: &str) -> Option<Key> {
+    Action::from_name(text).is_none().then_some(Key::ActionHelp)
 }
 
 /// A walk through a file's tables, gathering values and faults.
@@ -165,6 +171,11 @@ impl Walk {
             Kind::Text { wrong, field } => {
                 if let Some(text) = self.text(setting, value, *wrong) {
                     *field(&mut self.config) = text;
+                }
+            }
+            Kind::Action { kind } => {
+                if let Some(text) = self.text(setting, value, wrong_action) {
+                    self.config.rules.holds[*kind as usize] = text == Action::Hold.name();
                 }
             }
             Kind::Flag { field } => {

@@ -199,6 +199,8 @@ texts! {
     AboutExposure: "less lost or gained of the stakes: bets cover each other", "순노출이 베팅액의 이 비율보다 작으면 양방 베팅";
     AboutCoveredStake: "least stakes of such a round, in whole units", "양방 베팅 회차의 최소 베팅액 (화폐 단위)";
     AboutCoveredRounds: "so many such rounds are an anomaly", "이런 회차가 이만큼이면 이상";
+    AboutAction: "what an anomaly does: flag, or hold payouts while it stands", "이상 징후의 조치: 표시(flag) 또는 지급 보류(hold)";
+    ActionHelp: "write \"flag\", or \"hold\" to hold payouts while the anomaly stands", "\"flag\" 또는, 이상 징후가 있는 동안 지급을 보류하려면 \"hold\"라고 쓰십시오";
     AboutCurrency: "digits of its minor unit", "소수 자릿수";
     AboutPostings: "write postings.jsonl too", "postings.jsonl도 기록";
 
@@ -307,6 +309,8 @@ texts! {
     SectionRejects: "Set aside, and why", "거부와 사유";
     SectionAnomalies: "Anomalies", "이상 징후";
     SectionWhatIf: "Under the other rules", "다른 규칙이라면";
+    RowWhatIfHeldOf: "held, {currency}", "보류 중, {currency}";
+    RowWhatIfHeld: "{other} instead of {in_force}, accounts: {accounts}", "{in_force} 대신 {other}, 계정 {accounts}개";
     RowWhatIf: "{flagged} more, {withdrawn} fewer, {changed} other", "추가 {flagged}, 해제 {withdrawn}, 변경 {changed}";
     SectionAgain: "Entered again", "재수집";
     RowRecoveredAtOnce: "mended before they were asked for", "요청 전에 복구";
@@ -412,7 +416,7 @@ Output, all at once at the very end, or not at all (an earlier run's files are r
   anomalies.jsonl      what a person should look at, with the figures that explain it
   postings.jsonl       every leg of every entry, with --postings
   *.changes.jsonl      {\"tick\":…,\"diff\":±1,\"row\":{…}} for each of them, with --changes
-  what_if.json         which anomalies would differ under other rules, with --what-if
+  what_if.json         which anomalies and held payouts would differ under other rules, with --what-if
   summary.json         the figures of the table shown at the end
 Rows are sorted by key as UTF-8 bytes. The same set of records gives the same bytes, whatever their order or --workers.",
         "입력 (DIR 안에 각각 일반 파일, .gz 또는 .zst; 한 줄에 JSON 객체 하나):
@@ -427,7 +431,7 @@ Rows are sorted by key as UTF-8 bytes. The same set of records gives the same by
   anomalies.jsonl      사람이 살펴볼 이상 징후와 그 근거 수치
   postings.jsonl       모든 분개 (--postings)
   *.changes.jsonl      각 출력의 {\"tick\":…,\"diff\":±1,\"row\":{…}} 변경 내역 (--changes)
-  what_if.json         다른 규칙이라면 달라질 이상 징후 (--what-if)
+  what_if.json         다른 규칙이라면 달라질 이상 징후와 보류 금액 (--what-if)
   summary.json         마지막에 보이는 표의 수치
 행은 키의 UTF-8 바이트 순으로 정렬됩니다. 같은 레코드 집합이면 순서나 --workers와 상관없이 결과가 같습니다.";
     AfterRun: "It runs until Ctrl-C or SIGTERM asks it to end (exit 0), and is sound if it is killed at any instant: started again

@@ -13,7 +13,11 @@ pub const HELP_KO: &[(&str, &str, &str)] = &[
     ("replay", "config", "설정 파일 (TOML); 없으면 DIR/gyre.toml, 그것도 없으면 기본값"),
     ("replay", "tick_ms", "틱 간격(밀리초), 설정의 time.tick_ms보다 우선"),
     ("replay", "postings", "postings.jsonl도 기록, 설정의 outputs.postings와 같음"),
-    ("replay", "what_if", "FILE의 rtp, anomalies.* 설정이라면 달라질 이상 징후를 what_if.json에 기록"),
+    (
+        "replay",
+        "what_if",
+        "FILE의 rtp, anomalies.* 설정이라면 달라질 이상 징후와 보류 금액을 what_if.json에 기록",
+    ),
     ("run", "", "끝없이 들어오는 스트림의 장부를 유지"),
     ("run", "config", "소스와 싱크를 지정하는 설정 파일 (TOML)"),
     ("run", "state", "작업이 기억할 것을 두는 폴더; 없으면 만들며, 한 번에 하나의 실행만 사용"),

@@ -9,8 +9,10 @@ use crate::feed::{Books, Feed};
 const OTHER: &str = r#"
 [rtp]
 band_z = "100"
+action = "hold"
 [anomalies.velocity]
 wagers_max = 12
+action = "hold"
 [anomalies.stake_spike]
 score_max = "9"
 [anomalies.improbable_wins]
@@ -32,6 +34,28 @@ fn anomalies(books: &Books) -> Rows {
         .into_iter()
         .map(|row| ((text(&row, "kind"), text(&row, "subject")), row))
         .collect()
+}
+
+/// What is held of accounts: tenant, account, currency.
+fn held(books: &Books) -> BTreeMap<[String; 3], String> {
+    let text = |row: &Value, name: &str| row[name].as_str().unwrap_or_default().to_owned();
+    let rows = books.rows("balances").into_iter().filter(|row| row["wallet"] == "held");
+    rows.map(|row| (["tenant", "account", "currency"].map(|name| text(&row, name)), text(&row, "balance")))
+        .collect()
+}
+
+/// What is told to be held by the rules in force and by the others, where they differ.
+fn told_held(differences: &Value) -> BTreeMap<[String; 3], [String; 2]> {
+    let rows = differences["held_accounts"].as_array().expect("accounts").iter();
+    rows.map(|row| {
+        let text = |name: &str| row[name].as_str().expect("text").to_owned();
+        (["tenant", "account", "currency"].map(text), ["in_force", "other"].map(text))
+    })
+    .collect()
+}
+
+fn cents(text: &str) -> i64 {
+    text.replace('.', "").parse().expect("a number")
 }
 
 /// The subjects of a kind that are told to be of one sort.
@@ -71,6 +95,13 @@ fn what_would_differ_is_what_two_runs_differ_in() {
                     alone.iter().filter(|key| key.0 == *kind).map(|key| key.1.clone()).collect();
                 assert_eq!(told(&differences, kind, sort), want, "{flags}: {kind} {sort}");
             }
+        }
+        let by_rules = told_held(&differences);
+        assert!(by_rules.len() >= 2, "{by_rules:?}");
+        for account in held(&plain).keys().chain(held(&others).keys()) {
+            let of = |books: &Books| held(books).get(account).map_or(0, |balance| cents(balance));
+            let [now, then] = by_rules.get(account).map_or([0, 0], |both| [cents(&both[0]), cents(&both[1])]);
+            assert_eq!(of(&others) - of(&plain), then - now, "{flags}: {account:?}");
         }
         for ((kind, subject), row) in &in_force {
             let differs =

@@ -55,6 +55,8 @@ pub struct Rules {
     pub covered_stake_min: u64,
     /// So many covered rounds are an anomaly.
     pub covered_rounds_min: u64,
+    /// Whether payouts are held while an anomaly stands, by kind in the order of [`AnomalyKind::ALL`].
+    pub holds: [bool; AnomalyKind::ALL.len()],
     /// Currencies beside the built-in ones: code and digits of the minor unit, sorted by code.
     pub currencies: Vec<(String, u8)>,
 }
@@ -82,6 +84,7 @@ impl Default for Rules {
             net_exposure_max: 100,
             covered_stake_min: 0,
             covered_rounds_min: 3,
+            holds: [false; AnomalyKind::ALL.len()],
             currencies: Vec::new(),
         }
     }

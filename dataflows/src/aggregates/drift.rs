@@ -36,7 +36,7 @@ impl Drifts {
             names: Rc::clone(names),
             changes: settings.wanted.changes,
             settings: settings.clone(),
-            rules: Rulebook::new(&settings.bounds),
+            rules: Rulebook::new(&settings.config),
             games: BTreeMap::new(),
         }
     }

@@ -28,8 +28,8 @@ pub(super) fn build<'s>(
     let heard = suspicions.scope().concatenate([standing, in_force]);
     let judge = Judge {
         wanted: settings.wanted,
-        standing: Rulebook::new(&settings.bounds),
-        in_force: Rulebook::new(&settings.bounds),
+        standing: Rulebook::new(&settings.config),
+        in_force: Rulebook::new(&settings.config),
         suspicions: BTreeMap::new(),
     };
     by_tick(suspicions, heard, Pipeline, "judge records", settings.rest_at_end, judge)

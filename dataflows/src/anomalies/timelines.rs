@@ -83,7 +83,7 @@ struct Mismatch {
 impl Accounts {
     /// Of the accounts with these names.
     pub(super) fn new(names: &Rc<RefCell<Names>>, settings: &Settings) -> Self {
-        let rules = Rulebook::new(&settings.bounds);
+        let rules = Rulebook::new(&settings.config);
         Self { names: Rc::clone(names), settings: settings.clone(), rules, changed: Vec::new() }
     }
 

@@ -54,7 +54,7 @@ pub(super) fn build<'s>(
 ) -> StreamVec<'s, Tick, Found> {
     let scope = wins.scope();
     let rules = rules.filter(|(row, ..)| row.kind == AnomalyKind::ImprobableWins);
-    let book = || Rulebook::new(&settings.bounds);
+    let book = || Rulebook::new(&settings.config);
     let teller = Winnings { names: Rc::clone(names), settings: settings.clone(), rules: book() };
     let summed =
         sum_by_key(wins, rules.clone(), Pipeline, "sum winnings by account", settings.rest_at_end, teller);

@@ -72,7 +72,7 @@ impl Wagers {
         Self {
             directory: Directory::new(settings.keys, settings.result_due_ms),
             directives: Directives::default(),
-            may_hold: false,
+            may_hold: settings.may_hold,
             writer: Writer::new(&settings, teller),
             faults: settings.fault_teller(),
             settings,

@@ -1,5 +1,6 @@
 //! Random histories as the graph takes them.
 
+use gyre_domain::anomaly::AnomalyKind;
 use gyre_domain::records::Topic;
 use gyre_domain::rules::{Rules, Thresholds};
 
@@ -35,6 +36,7 @@ pub fn rules(settings: &Settings) -> Rules {
         net_exposure_max: settings.net_exposure_max_milli as u32,
         covered_stake_min: settings.covered_stake_min,
         covered_rounds_min: settings.covered_rounds_min,
+        holds: AnomalyKind::ALL.map(|kind| settings.kinds_that_hold.contains(&kind.name())),
         currencies: Vec::new(),
     }
 }

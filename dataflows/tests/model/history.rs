@@ -137,6 +137,7 @@ impl World {
             net_exposure_max_milli: *dice.pick(&[100, 500, 1_000]),
             covered_stake_min: *dice.pick(&[0, 0, 1]),
             covered_rounds_min: *dice.pick(&[3, 1, 1, 2]),
+            kinds_that_hold: rulings::kinds_that_hold(seed),
             ..defaults
         };
         // Days on which something happens: the turn of a year, both changes of clocks, a leap day, a plain noon.

@@ -133,6 +133,8 @@ pub struct Settings {
     pub covered_stake_min: u64,
     /// So many such rounds are an anomaly.
     pub covered_rounds_min: u64,
+    /// Kinds of anomalies that hold payouts though no row says so.
+    pub kinds_that_hold: Vec<&'static str>,
     /// A longer line is malformed unread.
     pub line_bytes_max: usize,
     /// No timer has fired that is due after this tick.
@@ -166,6 +168,7 @@ impl Default for Settings {
             net_exposure_max_milli: 100,
             covered_stake_min: 0,
             covered_rounds_min: 3,
+            kinds_that_hold: Vec::new(),
             line_bytes_max: 16 << 20,
             until: i64::MAX,
         }

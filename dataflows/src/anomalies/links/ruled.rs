@@ -46,7 +46,7 @@ pub(super) struct Rules<'s, 'a> {
 impl<'s> Rules<'s, '_> {
     /// What holds where there are no rules.
     pub(super) fn config(&self, kind: AnomalyKind) -> Ruling {
-        let rules = Rulebook::new(&self.settings.bounds);
+        let rules = Rulebook::new(&self.settings.config);
         rules.ruling(rules.of("", kind).newest()).clone()
     }
 
@@ -63,7 +63,7 @@ impl<'s> Rules<'s, '_> {
             return data.map(move |datum| (datum, Arc::clone(&ruling)));
         }
         let side = self.in_force.clone().filter(move |(row, ..)| row.kind == kind);
-        let rules = Rulebook::new(&self.settings.bounds);
+        let rules = Rulebook::new(&self.settings.config);
         let ruled = Ruled { kind, rules, tenants: BTreeMap::new() };
         let judged = by_tick(data.inner, side, Pipeline, name, false, ruled);
         judged.flat_map(|judged| judged).as_collection()

@@ -1,6 +1,7 @@
 //! What anomalies are judged by: rows of a few kinds, with thresholds near what a history reaches.
 
 use super::World;
+use super::dice::Dice;
 use super::draft::Draft;
 use crate::model::reference::Topic;
 
@@ -21,6 +22,20 @@ const KINDS: [&str; 14] = [
     "balance_mismatch",
     "late_wager",
 ];
+
+/// Kinds that hold payouts by the config, in three histories of ten. They have dice of their own: the rest of a history
+/// is the same with them and without.
+pub(super) fn kinds_that_hold(seed: u64) -> Vec<&'static str> {
+    let mut dice = Dice::new(!seed);
+    if dice.chance(70) {
+        return Vec::new();
+    }
+    let many = 1 + dice.below(4);
+    let mut kinds = KINDS.to_vec();
+    dice.shuffle(&mut kinds);
+    kinds.truncate(many);
+    kinds
+}
 
 impl World {
     /// Rows of one to four kinds, so that versions of a kind meet.

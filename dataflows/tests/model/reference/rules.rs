@@ -77,7 +77,8 @@ pub struct Rule {
 
 impl Rule {
     fn of_config(kind: &'static str, settings: &Settings) -> Rule {
-        Rule { kind, version: format!("{kind}/1"), holds: false, settings: settings.clone() }
+        let holds = settings.kinds_that_hold.contains(&kind);
+        Rule { kind, version: format!("{kind}/1"), holds, settings: settings.clone() }
     }
 
     fn of_row(kind: &'static str, row: &Fact, settings: &Settings) -> Rule {
