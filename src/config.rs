@@ -257,8 +257,7 @@ mod tests {
             gather_ms = 250
             [source.kafka]
             brokers = "a:1,b:2"
-            topics = { wagers = "w", outcomes = "o", payments = "p", games = "g", accounts = "a"
-            rules = "r", commands = "c" }
+            topics = { wagers = "w", outcomes = "o", payments = "p", games = "g", accounts = "a", rules = "r", commands = "c" }
             client = { security.protocol = "SASL_SSL", "sasl.password" = "env:PASSWORD", "socket.keepalive.enable" = true }
             [sinks.kafka]
             brokers = "c:3"
@@ -385,7 +384,7 @@ mod tests {
             "[run]\njob = \"a b\"",
             "source.folder = \"in\"",
             "source.kafka.topics.wagers = \"a b\"",
-            "source.kafka.topics.rules = \"r\"",
+            "source.kafka.topics.rule = \"r\"",
             "source.kafka.client = 1",
             "source.kafka.client.\"sasl.password\" = \"plain\"",
             "sinks.kafka.client.\"enable.idempotence\" = false",
