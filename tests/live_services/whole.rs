@@ -23,7 +23,7 @@ const RULES: &str = "[time]\nhorizon_ms = 315360000000\nhorizon_open_ms = 315360
      [recollect]\ndelays_ms = [300, 700]\n";
 
 /// Whoever wagers quickly has his payouts held.
-const HOLDS: &str = "{\"rule\":\"velocity/2\",\"effective_from_ms\":1,\"window_ms\":60000,\
+const HOLDS: &str = "{\"rule\":\"velocity/2\",\"effective_from_ms\":0,\"window_ms\":60000,\
      \"wagers_max\":5,\"action\":\"hold\"}\n";
 
 /// A job with everything it needs.
