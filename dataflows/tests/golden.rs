@@ -30,6 +30,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gyre_dataflows::rows::Output;
+use gyre_domain::anomaly::AnomalyKind;
 use gyre_domain::cause::Cause;
 use gyre_domain::records::Topic;
 use gyre_domain::rules::Rules;
@@ -155,6 +156,12 @@ impl Case {
             "anomalies.opposite_betting.net_exposure_max" => rules.net_exposure_max = milli(),
             "anomalies.opposite_betting.staked_min" => rules.covered_stake_min = number(),
             "anomalies.opposite_betting.rounds_min" => rules.covered_rounds_min = number(),
+            "rtp.action" => rules.holds[AnomalyKind::RtpOutOfBand as usize] = text() == "hold",
+            _ if path.ends_with(".action") => {
+                let kind = path.strip_prefix("anomalies.").and_then(|path| path.strip_suffix(".action"));
+                let kind = kind.and_then(AnomalyKind::from_name).unwrap_or_else(|| wrong("setting"));
+                rules.holds[kind as usize] = text() == "hold";
+            }
             _ => match (path.strip_prefix("currencies."), path.strip_prefix("loop.")) {
                 (Some(code), _) => rules.currencies.push((code.to_owned(), number() as u8)),
                 (_, Some(name)) => {
