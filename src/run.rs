@@ -68,6 +68,7 @@ pub fn run(args: &RunArgs, config: &Config, session: &Session) -> Result<()> {
             Phrase::new(Key::RemapCut)
                 .with("path", state.remap_path.display())
                 .with("bytes", state.cut)
+                .with("kept", remap::cut_path(&state.remap_path, &state.sound).display())
                 .with("tick", state.sound.last.map_or(0, |(_, tick)| tick)),
         );
     }

@@ -12,11 +12,12 @@
 //! did; an empty tick has a row too. Ticks rise from row to row, generations never fall, places never go back.
 //!
 //! What is behind the last sound row was being written when a process ended: nothing that follows from it was committed
-//! anywhere, for a tick counts from the moment its row is on the disk. It is cut off, and that is told.
+//! anywhere, for a tick counts from the moment its row is on the disk. It is cut off, and that is told. What is cut is
+//! kept in a file beside, for where the disk itself lost a row in the middle, sound rows are behind it.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufReader, Read};
-use std::os::unix::fs::FileExt;
+use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use gyre_dataflows::Tick;
@@ -207,8 +208,8 @@ pub struct Remap {
 }
 
 impl Remap {
-    /// Opens the log at `path`, makes it where it is not there, and cuts off what is behind its last sound row. Gives
-    /// what its rows come to, and how many bytes were cut off.
+    /// Opens the log at `path`, makes it where it is not there, and cuts off what is behind its last sound row into a
+    /// file beside, [`cut_path`]. Gives what its rows come to, and how many bytes were cut off.
     ///
     /// # Errors
     /// Exit 2 where that is no remap log; exit 3 where it cannot be read or written.
@@ -223,6 +224,7 @@ impl Remap {
         let file = OpenOptions::new().write(true).open(path).map_err(fail)?;
         let cut = file.metadata().map_err(fail)?.len().saturating_sub(sound.bytes);
         if cut > 0 {
+            keep_end(path, &sound)?;
             file.set_len(sound.bytes).and_then(|()| file.sync_all()).map_err(fail)?;
         }
         let (synced, checksum) = (sound.bytes, sound.checksum);
@@ -262,6 +264,24 @@ impl Remap {
         self.pending.clear();
         Ok(())
     }
+}
+
+/// Where what is cut off behind the last sound row is kept: `remap.cut-TICK` beside the log.
+pub fn cut_path(path: &Path, sound: &Sound) -> PathBuf {
+    let tick = sound.last.map_or(0, |(_, tick)| tick);
+    path.with_extension(format!("cut-{tick}"))
+}
+
+/// Copies what is behind the last sound row, and waits until the disk has it.
+fn keep_end(path: &Path, sound: &Sound) -> Result<()> {
+    let kept = cut_path(path, sound);
+    let fail = |error: std::io::Error| unwritable(&kept, 0, &error);
+    let mut end = File::open(path).map_err(fail)?;
+    end.seek(SeekFrom::Start(sound.bytes)).map_err(fail)?;
+    let mut copy =
+        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&kept).map_err(fail)?;
+    std::io::copy(&mut end, &mut copy).and_then(|_| copy.sync_all()).map_err(fail)?;
+    super::state::sync_folder_of(&kept).map_err(fail)
 }
 
 #[cfg(test)]

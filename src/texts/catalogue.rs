@@ -288,8 +288,8 @@ texts! {
     RunEnds: "all is committed; ended as asked", "모두 커밋하고 요청대로 끝냈습니다";
     Draining: "asked to end: closing the last tick and committing it; a second signal ends at once",
         "종료 요청: 마지막 틱을 닫고 커밋합니다. 신호를 한 번 더 받으면 즉시 끝냅니다";
-    RemapCut: "{path} had a torn end of {bytes} bytes, never committed anywhere; cut off behind tick {tick}",
-        "{path}의 끝 {bytes}바이트가 불완전하여 틱 {tick} 뒤를 잘랐습니다. 어디에도 커밋되지 않은 부분입니다";
+    RemapCut: "{path} had a torn end of {bytes} bytes, never committed anywhere; cut off behind tick {tick} into {kept}",
+        "{path}의 끝 {bytes}바이트가 불완전하여 틱 {tick} 뒤를 잘라 {kept}에 옮겼습니다. 어디에도 커밋되지 않은 부분입니다";
     AgainBegins: "making the ticks through {tick} again from the beginning, about {lines} lines",
         "틱 {tick}까지 처음부터 다시 만듭니다. 약 {lines}줄";
     AgainAt: "made again: {percent} %, {count} lines, {rate}/s, about {left} s left",

@@ -51,6 +51,9 @@ fn a_torn_tail_is_cut_off() {
         let (_, sound, cut) = Remap::open(&path).unwrap();
         assert_eq!((sound.rows, cut), (2, (end - whole) as u64), "cut at {end}");
         assert_eq!(fs::metadata(&path).unwrap().len(), whole as u64);
+        if cut > 0 {
+            assert_eq!(fs::read(cut_path(&path, &sound)).unwrap(), &bytes[whole..end]);
+        }
     }
     for at in whole..bytes.len() {
         let mut torn = bytes.clone();
