@@ -169,31 +169,20 @@ pub fn build_beside<'s>(
     let suspicions = scope.concatenate([sound.suspicions, matched.suspicions]);
     let inputs = anomalies::Inputs { events: ledger.events, wins: ledger.wins, suspicions, rules };
     let others = other.map(|other| {
-        judge_beside(matched.plays.clone(), matched.links.clone(), inputs.clone(), &accounts, other)
+        let (plays, links) = (matched.plays.clone(), matched.links.clone());
+        let (grounds, told) = judge(BESIDE, plays, links, inputs.clone(), &accounts, other);
+        (settle::moves_beside(matched.payables.clone(), grounds, other), told)
     });
-    let payables_beside = other.map(|_| matched.payables.clone());
-    let rtp = scope.region_named(Stage::Aggregates.name(), |region| {
-        let newest = inputs.rules.in_force.clone().enter(region);
-        aggregates::build(matched.plays.enter(region), newest, settings).leave(scope)
-    });
-    let found = scope.region_named(Stage::Anomalies.name(), |region| {
-        let newest = inputs.rules.in_force.clone().enter(region);
-        let linked = links::build(matched.links.enter(region), newest, settings);
-        let found = anomalies::build(inputs.enter(region), &accounts, settings);
-        region.concatenate([linked, found]).leave(scope)
-    });
-    let (grounds, judged) = hand_out(scope.concatenate([rtp, found]));
+    let stages = [Stage::Aggregates.name(), Stage::Anomalies.name()];
+    let (grounds, judged) = judge(stages, matched.plays, matched.links, inputs, &accounts, settings);
     let settled = scope.region_named(Stage::Settle.name(), |region| {
         let seen = region.concatenate([sound.seen.enter(region), matched.seen.enter(region)]);
         let (decided, grounds) = (sound.decided.enter(region), grounds.enter(region));
         let payables = matched.payables.enter(region);
         settle::build(settle::Inputs { decided, seen, grounds, payables }, settings).leave(scope)
     });
-    let others = others.zip(other).zip(payables_beside).map(|(((grounds, told), other), payables)| {
-        let moves = scope.region_named("settle under other rules", |region| {
-            settle::moves_beside(payables.enter(region), grounds.enter(region), other).leave(scope)
-        });
-        let held = ledger::beside::held(settled.moves.clone(), moves, &accounts, other);
+    let others = others.map(|(moves, told)| {
+        let held = ledger::beside::held(settled.moves.clone(), moves, &accounts, settings);
         scope.concatenate([told, held])
     });
     let balances = scope.region_named(Stage::Ledger.name(), |region| {
@@ -223,22 +212,26 @@ fn in_force<'s>(
     anomalies::Rules { standing, in_force }
 }
 
-/// On what other rules would hold payouts, and what they tell of figures, records and links.
-fn judge_beside<'s>(
+/// The regions of [`judge`] under other rules.
+const BESIDE: [&str; 2] = ["aggregates under other rules", "anomalies under other rules"];
+
+/// On what rules hold payouts, and what they tell of figures, records and links. `stages` are the names of the regions.
+fn judge<'s>(
+    stages: [&str; 2],
     plays: StreamVec<'s, Tick, PlaysBatch>,
     links: LinkStreams<'s>,
     inputs: anomalies::Inputs<'s>,
     accounts: &Rc<RefCell<Names>>,
-    other: &Settings,
+    settings: &Settings,
 ) -> (StreamVec<'s, Tick, Ground>, StreamVec<'s, Tick, Reading>) {
     let scope = plays.scope();
     let in_force = inputs.rules.in_force.clone();
-    let rtp = scope.region_named("aggregates under other rules", |region| {
-        aggregates::build(plays.enter(region), in_force.clone().enter(region), other).leave(scope)
+    let rtp = scope.region_named(stages[0], |region| {
+        aggregates::build(plays.enter(region), in_force.clone().enter(region), settings).leave(scope)
     });
-    let found = scope.region_named("anomalies under other rules", |region| {
-        let linked = links::build(links.enter(region), in_force.enter(region), other);
-        let found = anomalies::build(inputs.enter(region), accounts, other);
+    let found = scope.region_named(stages[1], |region| {
+        let linked = links::build(links.enter(region), in_force.enter(region), settings);
+        let found = anomalies::build(inputs.enter(region), accounts, settings);
         region.concatenate([linked, found]).leave(scope)
     });
     hand_out(scope.concatenate([rtp, found]))

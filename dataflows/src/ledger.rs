@@ -30,7 +30,7 @@ use crate::ops::fan_out::fan_out;
 use crate::ops::sum_by_key::{Addends, Sum, Teller, sum_by_key};
 use crate::ops::timeline_by_key::Changes;
 use crate::rows::{Object, Output};
-use crate::seams::{LedgerBatch, Name, Reading};
+use crate::seams::{LedgerBatch, Move, Name, Reading};
 
 pub mod beside;
 
@@ -98,12 +98,12 @@ pub fn build<'s>(batches: StreamVec<'s, Tick, LedgerBatch>, names: &Rc<RefCell<N
 /// Builds the balances: `moves` take money from players' cash to what is held, and are there once anomalies are.
 pub fn balances<'s>(
     addends: StreamVec<'s, Tick, Addend>,
-    moves: StreamVec<'s, Tick, (u128, i128, i64, Tick)>,
+    moves: StreamVec<'s, Tick, Move>,
     names: &Rc<RefCell<Names>>,
     settings: &Settings,
 ) -> StreamVec<'s, Tick, Reading> {
     let (workers, purses) = (settings.workers, Rc::clone(names));
-    let by_purse = Exchange::new(move |held: &(u128, i128, i64, Tick)| owner(held.0, workers) as u64);
+    let by_purse = Exchange::new(move |held: &Move| owner(held.0, workers) as u64);
     let moved = moves.unary(by_purse, "address what rules hold", move |_, _| {
         move |input, output| {
             input.for_each(|capability, moves| {

@@ -208,6 +208,9 @@ pub struct Payable {
     pub postings: Vec<[Vec<u8>; 2]>,
 }
 
+/// Money that moves from a player's cash to what is held, by the key of the account: minor units, legs.
+pub type Move = (u128, i128, i64, Tick);
+
 /// What is seen of a command's target, for whoever says what commands did.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Seen {

@@ -31,8 +31,8 @@ use crate::ops::fan_out::fan_out;
 use crate::ops::fold_by_key::{Fold, Slab, Turn, Updates, fold_by_key};
 use crate::rows::records::push_record_reject;
 use crate::rows::{Object, Output, write};
-use crate::seams::{AT_END, Ground, Payable, Reading, Seen, Sighting};
-use holds::{Holds, Move, Outbox};
+use crate::seams::{AT_END, Ground, Move, Payable, Reading, Seen, Sighting};
+use holds::{Holds, Outbox};
 
 pub mod holds;
 

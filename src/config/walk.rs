@@ -121,24 +121,10 @@ impl Walk {
     }
 
     fn setting(&mut self, setting: &Setting, value: &Spanned<DeValue<'_>>) {
-        let span = value.span();
         match &setting.kind {
             Kind::Span { range, step, field } => {
-                if let Some(number) = self.whole(setting, value, range, true) {
-                    if number % step != 0 {
-                        let what = Phrase::new(Key::NotMultiple)
-                            .with("name", setting.name)
-                            .with("step", span_both(*step))
-                            .with("found", number);
-                        let near = (number / step * step).clamp(*range.start(), *range.end());
-                        self.fault(span.clone(), what, assign(setting.name, near));
-                    }
+                if let Some(number) = self.span(setting, value, range, *step) {
                     *field(&mut self.config) = number;
-                    match setting.name {
-                        "horizon_ms" => self.horizon = Some(span),
-                        "horizon_open_ms" => self.open = Some(span),
-                        _ => {}
-                    }
                 }
             }
             Kind::Spans { range, most, field } => {
@@ -184,6 +170,31 @@ impl Walk {
                 }
             }
         }
+    }
+
+    /// A time that is a multiple of `step`.
+    fn span(
+        &mut self,
+        setting: &Setting,
+        value: &Spanned<DeValue<'_>>,
+        range: &RangeInclusive<u64>,
+        step: u64,
+    ) -> Option<u64> {
+        let number = self.whole(setting, value, range, true)?;
+        if number % step != 0 {
+            let what = Phrase::new(Key::NotMultiple)
+                .with("name", setting.name)
+                .with("step", span_both(step))
+                .with("found", number);
+            let near = (number / step * step).clamp(*range.start(), *range.end());
+            self.fault(value.span(), what, assign(setting.name, near));
+        }
+        match setting.name {
+            "horizon_ms" => self.horizon = Some(value.span()),
+            "horizon_open_ms" => self.open = Some(value.span()),
+            _ => {}
+        }
+        Some(number)
     }
 
     /// The name of a time zone, as its database spells it.

@@ -22,8 +22,7 @@ use crate::keys::owner;
 use crate::names::Names;
 use crate::ops::sum_by_key::{Sum, Teller, sum_by_key};
 use crate::rows::{Object, Output};
-use crate::seams::Reading;
-use crate::settle::holds::Move;
+use crate::seams::{Move, Reading};
 
 /// Whose, what, since when.
 type Addend = (u32, Held, Tick);

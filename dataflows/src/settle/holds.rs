@@ -16,13 +16,10 @@ use crate::Tick;
 use crate::keys::Keyed;
 use crate::ops::by_tick::ByTick;
 use crate::rows::{Output, Rows, Wanted};
-use crate::seams::{Ground, HoldTarget, Payable, Reading};
+use crate::seams::{Ground, HoldTarget, Move, Payable, Reading};
 
 /// How often payouts are looked over for leaving.
 const SWEEP_MS: u64 = 86_400_000;
-
-/// Money that moves from a player's cash to what is held, by the key of the account: minor units, legs.
-pub type Move = (u128, i128, i64, Tick);
 
 /// What is told.
 #[derive(Clone, Default)]
