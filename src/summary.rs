@@ -220,7 +220,7 @@ impl Rows {
     /// What would be found under other rules.
     fn differences(&mut self, differences: &Differences) {
         self.section(Key::SectionWhatIf);
-        if differences.kinds.is_empty() {
+        if differences.kinds.is_empty() && differences.held.is_empty() {
             self.table.row([self.say(Key::RowNone), String::new(), String::new()]);
         }
         for (kind, Difference { flagged, withdrawn, changed, .. }) in &differences.kinds {
