@@ -51,7 +51,6 @@ pub fn run(args: &ReplayArgs, config: &Config, session: &Session) -> Result<Summ
     settings.rules_come = inputs.iter().any(|input| input.topic == Topic::Rules);
     let others = args.what_if.as_deref().map(|path| what_if::rules(path, config)).transpose()?;
     let other = others.map(|others| other_settings(&others, &settings)).transpose()?;
-    settings.may_hold |= other.as_ref().is_some_and(|other| other.may_hold);
     let decoder = decoder(rules, settings.keys, workers)?;
     if settings.laps.is_some() {
         settings.provider = provider::read(&args.input, decoder.clone(), rules)?.map(Arc::new);

@@ -132,8 +132,8 @@ impl WhatIf {
     fn take_rows(&self, side: Side, rows: &Rows) -> Result<()> {
         for (_, row) in rows.iter().filter(|(head, _)| head.output == Output::Anomalies) {
             let found: Found = serde_json::from_slice(row).map_err(Error::bug)?;
-            // What is wrong with a record is so under any rules, and is told once.
-            if !AnomalyKind::ALL.iter().any(|kind| kind.name() == found.kind && kind.has_rule()) {
+            // What has no thresholds is the same under any rules.
+            if AnomalyKind::from_name(&found.kind).is_none_or(|kind| kind.thresholds().is_empty()) {
                 continue;
             }
             let mut rivals = locked(&self.rivals);

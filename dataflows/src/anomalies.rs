@@ -7,9 +7,10 @@
 //! what players won ────▶ sums by account   │ ───▶ improbable_wins
 //! suspicions of records ─────────────▶ judge ───▶ conflict, late_wager, payout_above_maximum
 //! ```
-//! Each is judged by the rule of its time, and where that says so it is a ground on which payouts are held. At every tick there is at most one anomaly of each kind for a player in a currency, with the figures of the worst;
-//! it is withdrawn when its ground goes. Events are read as cash and held together. What is *not* here: which records are
-//! suspicious (those who match them say), anomalies of games (they follow from their sums), and of accounts together: [`links`].
+//! Each is judged by the rule of its time, and where that says so it is a ground on which payouts are held. At every tick
+//! there is at most one anomaly of each kind for a player in a currency, with the figures of the worst; it is withdrawn
+//! when its ground goes. Events are read as cash and held together. What is *not* here: which records are suspicious
+//! (those who match them say), anomalies of games (they follow from their sums), and of accounts together: [`links`].
 
 pub mod links;
 

@@ -58,8 +58,6 @@ pub struct Settings {
     pub rtp_band_z: u32,
     /// From where on something is an anomaly, and whether it holds payouts, where no rules row says so.
     pub config: Config,
-    /// Payouts may be held without a rules row that says so.
-    pub may_hold: bool,
     /// Rules rows can come: what needs to be kept for them is kept.
     pub rules_come: bool,
     /// How long after its anomaly a rule's hold is there.
@@ -89,7 +87,6 @@ impl Settings {
             rtp_band_z: rules.rtp_band_z,
             config: AnomalyKind::ALL
                 .map(|kind| Configured { bounds: rules.bounds(kind), holds: rules.holds[kind as usize] }),
-            may_hold: rules.holds.contains(&true),
             rules_come: true,
             hold_after_ms: rules.tick_ms,
             laps: rules.recollect.then(|| Laps::new(&rules.lap_delays_ms, rules.tick_ms)),
@@ -107,6 +104,11 @@ impl Settings {
     ) -> Option<Self> {
         let replay = Self::of_replay(rules, workers, Wanted { changes: true, ..wanted }, keys)?;
         Some(Self { places, rest_at_end: false, ..replay })
+    }
+
+    /// Whether payouts may be held without a rules row that says so.
+    fn may_hold(&self) -> bool {
+        self.config.iter().any(|configured| configured.holds)
     }
 
     /// How the folds handle ticks.
@@ -158,9 +160,10 @@ pub fn build_beside<'s>(
     let sound = scope.region_named(Stage::Validate.name(), |region| {
         validate::build(batches.enter(region), again.laps.enter(region), settings).leave(scope)
     });
+    let may_hold = other.into_iter().chain([settings]).any(Settings::may_hold);
     let matched = scope.region_named(Stage::Matching.name(), |region| {
         let (records, laps) = (sound.records.enter(region), sound.laps.enter(region));
-        matching::build(records, laps, sound.decided.clone().enter(region), settings).leave(scope)
+        matching::build(records, laps, sound.decided.clone().enter(region), may_hold, settings).leave(scope)
     });
     let ledger = scope.region_named(Stage::Ledger.name(), |region| {
         ledger::build(matched.ledger.enter(region), &accounts).leave(scope)

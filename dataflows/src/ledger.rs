@@ -16,9 +16,10 @@ use std::rc::Rc;
 
 use gyre_domain::currency::Currency;
 use gyre_domain::integrity::wins::Wins;
+use timely::ExchangeData;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::Leave;
-use timely::dataflow::operators::core::Concatenate;
+use timely::dataflow::operators::core::{Concatenate, Map};
 use timely::dataflow::operators::generic::operator::{Operator, empty};
 use timely::dataflow::{Scope, StreamVec};
 
@@ -102,26 +103,36 @@ pub fn balances<'s>(
     names: &Rc<RefCell<Names>>,
     settings: &Settings,
 ) -> StreamVec<'s, Tick, Reading> {
-    let (workers, purses) = (settings.workers, Rc::clone(names));
-    let by_purse = Exchange::new(move |held: &Move| owner(held.0, workers) as u64);
-    let moved = moves.unary(by_purse, "address what rules hold", move |_, _| {
-        move |input, output| {
-            input.for_each(|capability, moves| {
-                let mut names = purses.borrow_mut();
-                let mut session = output.session(&capability);
-                for (purse, minor, legs, tick) in moves.drain(..) {
-                    let account = names.number(purse);
-                    let (out, into) = (Balance { minor: -minor, legs: -legs }, Balance { minor, legs });
-                    session.give(Addend::Sum(wallet(account, false), out, tick));
-                    session.give(Addend::Sum(wallet(account, true), into, tick));
-                }
-            });
-        }
+    let moves = moves.map(|(purse, minor, legs, tick)| (purse, (minor, legs), tick));
+    let moved = by_account(moves, "address what rules hold", names, settings);
+    let moved = moved.flat_map(|(account, (minor, legs), tick)| {
+        let (out, into) = (Balance { minor: -minor, legs: -legs }, Balance { minor, legs });
+        [(false, out), (true, into)].map(|(is_held, sum)| Addend::Sum(wallet(account, is_held), sum, tick))
     });
     let scope = addends.scope();
     let addends = scope.concatenate([addends, moved]);
     let teller = Balances { names: Rc::clone(names), settings: settings.clone() };
     sum_by_key(addends, empty(scope), Pipeline, "sum postings by account", settings.rest_at_end, teller)
+}
+
+/// Sends what moves by the key of a player's account to the worker that owns it, by its number there.
+fn by_account<'s, D: ExchangeData>(
+    moves: StreamVec<'s, Tick, (u128, D, Tick)>,
+    name: &str,
+    names: &Rc<RefCell<Names>>,
+    settings: &Settings,
+) -> StreamVec<'s, Tick, (u32, D, Tick)> {
+    let (workers, names) = (settings.workers, Rc::clone(names));
+    let by_owner = Exchange::new(move |moved: &(u128, D, Tick)| owner(moved.0, workers) as u64);
+    moves.unary(by_owner, name, move |_, _| {
+        move |input, output| {
+            input.for_each(|capability, moves| {
+                let mut names = names.borrow_mut();
+                let numbered = moves.drain(..).map(|(key, moved, tick)| (names.number(key), moved, tick));
+                output.session(&capability).give_iterator(numbered);
+            });
+        }
+    })
 }
 
 fn exchange(batches: StreamVec<'_, Tick, LedgerBatch>) -> StreamVec<'_, Tick, LedgerBatch> {

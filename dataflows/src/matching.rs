@@ -88,11 +88,13 @@ impl Outputs<'_> {
 
 type Besides<'s> = StreamVec<'s, Tick, (Beside, Tick, isize)>;
 
-/// Builds the stage. `laps` are failed records that enter again; `decided` is on every worker.
+/// Builds the stage. `laps` are failed records that enter again; `decided` is on every worker; `may_hold` where payouts
+/// may be held without a rules row that says so.
 pub fn build<'s>(
     records: StreamVec<'s, Tick, Batch>,
     laps: StreamVec<'s, Tick, Batch>,
     decided: StreamVec<'s, Tick, (Decided, Tick, isize)>,
+    may_hold: bool,
     settings: &Settings,
 ) -> Outputs<'s> {
     let scope = records.scope();
@@ -115,7 +117,7 @@ pub fn build<'s>(
     let holding: Besides<'s> = holding.map(|(_, tick, diff)| (Beside::RuleThatHolds, tick, diff));
     let decided: Besides<'s> = decided.map(|(decided, tick, diff)| (Beside::Decided(decided), tick, diff));
     let beside = scope.concatenate([standing, holding, decided]);
-    let wagers_fold = wagers::Wagers::new(settings.clone(), teller + 1);
+    let wagers_fold = wagers::Wagers::new(settings.clone(), teller + 1, may_hold);
     let payments_fold = payments::Payments::new(settings.clone(), teller + 2);
     // Nothing of what these tell comes back to them: what is told of a step of a replay can be told at once.
     let pace = Pace { gathers: settings.rest_at_end, ..pace };

@@ -59,11 +59,6 @@ impl AnomalyKind {
         Self::OppositeBetting,
     ];
 
-    /// Whether a rule says from where on it is one; the others are wrong under any rules.
-    pub const fn has_rule(self) -> bool {
-        !matches!(self, Self::Conflict | Self::PayoutAboveMaximum | Self::LateWager)
-    }
-
     /// Its name in the contract.
     pub const fn name(self) -> &'static str {
         match self {

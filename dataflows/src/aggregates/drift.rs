@@ -22,8 +22,6 @@ type Game = (u32, Currency);
 /// See the module. Where nobody reads changes, hours are taken when their windows rest.
 pub(super) struct Drifts {
     names: Rc<RefCell<Names>>,
-    /// Whether changes are read.
-    changes: bool,
     settings: Settings,
     rules: Rulebook,
     games: BTreeMap<Game, Drift>,
@@ -34,7 +32,6 @@ impl Drifts {
     pub(super) fn new(names: &Rc<RefCell<Names>>, settings: &Settings) -> Self {
         Self {
             names: Rc::clone(names),
-            changes: settings.wanted.changes,
             settings: settings.clone(),
             rules: Rulebook::new(&settings.config),
             games: BTreeMap::new(),
@@ -79,14 +76,14 @@ impl Drifts {
 
     /// Tells that a game drifts (`diff` 1) or no more (−1), if it does by its rule and somebody reads changes.
     fn tell_peak(&mut self, game: Game, tick: Tick, diff: isize, out: &mut Found) {
-        if let Some(peak) = self.peak(game).filter(|_| self.changes) {
+        if let Some(peak) = self.peak(game).filter(|_| self.settings.wanted.changes) {
             self.tell(game, &peak, tick, diff, out);
         }
     }
 
     fn tell(&self, game: Game, peak: &Peak, tick: Tick, diff: isize, out: &mut Found) {
         out.told.counts.anomalies[AnomalyKind::SlowDrift as usize] += diff as i64;
-        if self.changes {
+        if self.settings.wanted.changes {
             let changes = &mut out.told.changes;
             changes.push(Output::Anomalies, tick, diff as i64, |text| self.push_row(text, game, peak));
         }
@@ -121,7 +118,7 @@ impl Drifts {
         }
         let (slack_e4, _) = self.terms(game);
         let drift = self.games.entry(game).or_default();
-        if !self.changes {
+        if !self.settings.wanted.changes {
             drift.put(hour, score);
         }
         if !at_end {
@@ -134,7 +131,7 @@ impl Drifts {
         let games: Vec<Game> = self.games.keys().copied().collect();
         for game in games {
             let Some(peak) = self.peak(game) else { continue };
-            if !self.changes {
+            if !self.settings.wanted.changes {
                 self.tell(game, &peak, AT_END, 1, out);
             }
             out.told.rest.loose.push(Output::Anomalies, 0, 1, |text| self.push_row(text, game, &peak));

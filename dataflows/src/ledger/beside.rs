@@ -12,13 +12,13 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 use timely::dataflow::StreamVec;
-use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::core::{Concatenate, Map};
-use timely::dataflow::operators::generic::operator::{Operator, empty};
+use timely::dataflow::operators::generic::operator::empty;
 
+use super::by_account;
 use crate::Tick;
 use crate::graph::Settings;
-use crate::keys::owner;
 use crate::names::Names;
 use crate::ops::sum_by_key::{Sum, Teller, sum_by_key};
 use crate::rows::{Object, Output};
@@ -38,20 +38,8 @@ pub fn held<'s>(
     let scope = in_force.scope();
     let in_force = in_force.map(|(purse, minor, _, tick)| (purse, Held { in_force: minor, other: 0 }, tick));
     let other = other.map(|(purse, minor, _, tick)| (purse, Held { in_force: 0, other: minor }, tick));
-    let (workers, purses) = (settings.workers, Rc::clone(names));
-    let by_purse = Exchange::new(move |held: &(u128, Held, Tick)| owner(held.0, workers) as u64);
     let moves = scope.concatenate([in_force, other]);
-    let addends = moves.unary(by_purse, "address what other rules hold", move |_, _| {
-        move |input, output| {
-            input.for_each(|capability, moves| {
-                let mut names = purses.borrow_mut();
-                let mut session = output.session(&capability);
-                for (purse, held, tick) in moves.drain(..) {
-                    session.give((names.number(purse), held, tick));
-                }
-            });
-        }
-    });
+    let addends = by_account(moves, "address what either side holds", names, settings);
     let teller = HeldTeller { names: Rc::clone(names) };
     sum_by_key::<_, Addend>(
         addends,

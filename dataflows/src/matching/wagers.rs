@@ -67,12 +67,12 @@ pub struct Wagers {
 }
 
 impl Wagers {
-    /// A fold without records, that tells as `teller`.
-    pub fn new(settings: Settings, teller: u32) -> Self {
+    /// A fold without records, that tells as `teller`; the config may hold payouts or not.
+    pub fn new(settings: Settings, teller: u32, may_hold: bool) -> Self {
         Self {
             directory: Directory::new(settings.keys, settings.result_due_ms),
             directives: Directives::default(),
-            may_hold: settings.may_hold,
+            may_hold,
             writer: Writer::new(&settings, teller),
             faults: settings.fault_teller(),
             settings,
