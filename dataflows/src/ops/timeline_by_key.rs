@@ -11,7 +11,7 @@
 //! **Law.** The findings at every tick are those of the whole sequence read afresh. Where nobody reads changes they are
 //! found once, at the end; that is the same by the law.
 //!
-//! A timeline forgets its oldest blocks behind the horizon; their sum, their lowest point and the last 64 stakes stay.
+//! A timeline forgets what lies behind the horizon; its sum, its lowest point and the last 64 stakes stay.
 
 use std::rc::Rc;
 

@@ -13,6 +13,9 @@ pub const BASELINE: usize = 64;
 
 const BLOCK: usize = 128;
 
+/// Old events of an account that are looked at together: fewer may stay a while where younger ones follow.
+const WORTH_FORGETTING: usize = 16;
+
 /// A running balance and how low it has been.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Run {
@@ -75,7 +78,7 @@ pub struct Timeline {
     blocks: Vec<Block>,
     /// The blocks whose `before` holds.
     read: usize,
-    /// What the forgotten blocks amount to.
+    /// What the forgotten events amount to.
     forgotten: Run,
     forgotten_stakes: VecDeque<(u64, i64)>,
     /// Before this time nothing is known any more but what was kept of it.
@@ -84,7 +87,7 @@ pub struct Timeline {
     minutes: Vec<(u32, u32)>,
     /// The provider's views of the balance: (time, balance), in order.
     claims: Vec<(u64, Quantity)>,
-    /// What was put at stake for good in forgotten blocks.
+    /// What was put at stake for good in forgotten events.
     forgotten_staked: i128,
     /// Deposits and withdrawals, where there are any.
     pub payments: Option<Box<Payments>>,
@@ -104,9 +107,7 @@ impl Timeline {
             self.remove(event)
         };
         if !found {
-            // It was forgotten: its money still counts.
-            self.forgotten.sum -= i128::from(event.amount);
-            self.read = 0;
+            self.correct_forgotten(event);
         }
         if event.has(PAYMENT) && found {
             let payments = self.payments.get_or_insert_default();
@@ -125,6 +126,19 @@ impl Timeline {
             }
         }
         found
+    }
+
+    /// Takes out an event that was forgotten: what was kept of it still counts.
+    fn correct_forgotten(&mut self, event: Event) {
+        self.forgotten.sum -= i128::from(event.amount);
+        self.forgotten_staked -= i128::from(event.staked());
+        let stake = (event.at_ms(), -event.amount);
+        if event.has(STAKE)
+            && let Some(at) = self.forgotten_stakes.iter().rposition(|kept| *kept == stake)
+        {
+            self.forgotten_stakes.remove(at);
+        }
+        self.read = 0;
     }
 
     fn insert(&mut self, event: Event) {
@@ -326,9 +340,10 @@ impl Timeline {
         }
     }
 
-    /// Whether a whole block lies before this time.
+    /// Whether so much lies before this time that it is worth forgetting.
     pub fn begins_before(&self, before_ms: u64) -> bool {
-        self.blocks.first().and_then(|block| block.events.last()).is_some_and(|last| last.at_ms() < before_ms)
+        let first = self.blocks.first().map_or(&[][..], |block| &block.events);
+        first.get(WORTH_FORGETTING - 1).or(first.last()).is_some_and(|event| event.at_ms() < before_ms)
     }
 
     /// Whether nothing was ever filed here.
@@ -341,28 +356,39 @@ impl Timeline {
         self.forgotten_before_ms
     }
 
-    /// Forgets whole blocks whose events all lie before `before_ms`.
+    /// Forgets the events before `before_ms`; what they amount to stays.
     pub fn forget(&mut self, before_ms: u64) {
-        let past = self
-            .blocks
-            .partition_point(|block| block.events.last().is_some_and(|last| last.at_ms() < before_ms));
-        if past == 0 {
-            return;
-        }
+        let is_past = |event: &Event| event.at_ms() < before_ms;
+        let past = self.blocks.partition_point(|block| block.events.last().is_some_and(is_past));
         self.run();
-        for block in self.blocks.drain(..past) {
-            self.forgotten = self.forgotten.then_block(&block);
-            self.forgotten_staked += i128::from(block.staked);
-            let stakes = block.events.iter().filter(|event| event.has(STAKE));
-            self.forgotten_stakes.extend(stakes.map(|event| (event.at_ms(), -event.amount)));
+        let mut blocks: Vec<Block> = self.blocks.drain(..past).collect();
+        if let Some(first) = self.blocks.first_mut().filter(|block| block.events.first().is_some_and(is_past))
+        {
+            let rest = first.events.split_off(first.events.partition_point(is_past));
+            blocks.push(Block { events: std::mem::replace(&mut first.events, rest), ..Block::default() });
+            first.weigh();
         }
-        let surplus = self.forgotten_stakes.len().saturating_sub(BASELINE);
-        self.forgotten_stakes.drain(..surplus);
+        for mut block in blocks {
+            block.weigh();
+            self.forget_block(&block);
+        }
         self.read = 0;
         self.forgotten_before_ms = before_ms;
         let minute = (before_ms / MINUTE_MS) as u32;
         self.minutes.drain(..self.minutes.partition_point(|entry| entry.0 < minute));
         self.claims.drain(..self.claims.partition_point(|claim| claim.0 < before_ms));
         self.payments.iter_mut().for_each(|payments| payments.forget(before_ms));
+    }
+
+    fn forget_block(&mut self, block: &Block) {
+        self.forgotten = self.forgotten.then_block(block);
+        self.forgotten_staked += i128::from(block.staked);
+        for event in block.events.iter().filter(|event| event.has(STAKE)) {
+            // One that was forgotten before may have come again.
+            let at = self.forgotten_stakes.partition_point(|kept| kept.0 <= event.at_ms());
+            self.forgotten_stakes.insert(at, (event.at_ms(), -event.amount));
+        }
+        let surplus = self.forgotten_stakes.len().saturating_sub(BASELINE);
+        self.forgotten_stakes.drain(..surplus);
     }
 }
