@@ -109,38 +109,78 @@ fn links_them(means: Means, accounts: u64, ruling: &Ruling) -> bool {
         }
 }
 
-/// Links each account to the least of those who used the same, where enough did; and says what is to be told of them.
+/// How many parts the accounts that used a thing are in: one that comes or goes then touches as many others as there
+/// are parts, and those of its own part, however many used the thing.
+const PARTS: u128 = 128;
+
+/// What is shared, and a part of the accounts that used it.
+type PartOf = (Shared, u8);
+
+fn part_of(player: &Player) -> u8 {
+    (player.key % PARTS) as u8
+}
+
+/// Links each account to the least of its part of those who used the same, and that to the least of all, where enough
+/// did; and says what is to be told of them.
 fn stars<'s>(ties: VecCollection<'s, Tick, Tie>, rules: &Rules<'s, '_>) -> Stars<'s> {
-    let users =
-        ties.map(|tie| (tie.shared, tie.player)).arrange_by_key_named("arrange accounts by what they used");
-    let rules_come = rules.settings.rules_come;
-    let config = rules.config(AnomalyKind::LinkedAccounts);
-    let used = users.clone().reduce_abelian::<_, ValBuilder<_, _, _, _>, ValSpine<_, _, _, _>, _, _>(
-        "find the least account of what is shared",
-        move |shared: &Shared, players: &[(&Player, isize)], least| {
-            let accounts = players.len() as u64;
-            // Where rules can come, how many there are is told: then a rule that comes finds them.
-            if rules_come && accounts > 1 {
-                least.push(((players[0].0.key, accounts), 1isize));
-            } else if links_them(shared.means, accounts, &config) {
-                least.push(((players[0].0.key, 0), 1isize));
-            }
-        },
-        |rows, shared, least| {
-            rows.clear();
-            rows.extend(least.drain(..).map(|(least, time, diff)| ((shared.clone(), least), time, diff)));
-        },
-    );
-    let least = if rules_come { enough(used.as_collection(used_by), rules) } else { used };
-    let spokes = users.join_core(least.clone(), |_, player, (least, _)| Some((player.clone(), *least)));
+    let users = ties
+        .map(|tie| ((tie.shared, part_of(&tie.player)), tie.player))
+        .arrange_by_key_named("arrange accounts by what they used");
+    let parts = users
+        .clone()
+        .reduce_abelian::<_, ValBuilder<_, _, _, _>, ValSpine<_, _, _, _>, _, _>(
+            "find the least account of a part",
+            |_: &PartOf, players: &[(&Player, isize)], least| {
+                least.push(((players[0].0.key, players.len() as u64), 1isize));
+            },
+            put_back,
+        )
+        .as_collection(|(shared, part), &(least, accounts)| (shared.clone(), (least, accounts, *part)))
+        .arrange_by_key_named("arrange parts by what they used");
+    let least = least_of_all(parts.clone(), rules);
+    let joined = parts.join_core(least.clone(), |shared, &(of_part, _, part), &(of_all, _)| {
+        Some((shared.clone(), part, of_part, of_all))
+    });
+    let between =
+        joined.clone().flat_map(|(_, _, of_part, of_all)| (of_part != of_all).then_some((of_part, of_all)));
+    let linked = joined
+        .map(|(shared, part, of_part, _)| ((shared, part), of_part))
+        .arrange_by_key_named("arrange parts that are linked");
+    let spokes = users.join_core(linked, |_, player, least| Some((player.clone(), *least)));
     let shared = least
         .as_collection(|shared, (least, _)| (*least, shared.clone()))
         .map(|(least, shared)| (least, Rider::of(Part::Shared(shared.means), shared.name)));
     let accounts =
         spokes.clone().map(|(player, _)| player).threshold_named("name each account once", |_, _| 1isize);
     let told = accounts.clone().map(|player| (player.key, Rider::of(Part::Account, player.name)));
-    let links = spokes.flat_map(|(player, least)| (player.key != least).then_some((player.key, least)));
-    Stars { links, riders: told.concat(shared), accounts }
+    let within = spokes.flat_map(|(player, least)| (player.key != least).then_some((player.key, least)));
+    Stars { links: within.concat(between), riders: told.concat(shared), accounts }
+}
+
+/// The least account of all that used a thing, where enough did.
+fn least_of_all<'s>(parts: Parts<'s>, rules: &Rules<'s, '_>) -> Least<'s> {
+    let rules_come = rules.settings.rules_come;
+    let config = rules.config(AnomalyKind::LinkedAccounts);
+    let used = parts.reduce_abelian::<_, ValBuilder<_, _, _, _>, ValSpine<_, _, _, _>, _, _>(
+        "find the least account of what is shared",
+        move |shared: &Shared, parts: &[(&(u128, u64, u8), isize)], least| {
+            let accounts = parts.iter().map(|(part, _)| part.1).sum();
+            // Where rules can come, how many there are is told: then a rule that comes finds them.
+            if rules_come && accounts > 1 {
+                least.push(((parts[0].0.0, accounts), 1isize));
+            } else if links_them(shared.means, accounts, &config) {
+                least.push(((parts[0].0.0, 0), 1isize));
+            }
+        },
+        put_back,
+    );
+    if rules_come { enough(used.as_collection(used_by), rules) } else { used }
+}
+
+/// A key's rows as its arrangement takes them.
+fn put_back<K: Clone, V, T, R>(rows: &mut Vec<((K, V), T, R)>, key: &K, values: &mut Vec<(V, T, R)>) {
+    rows.clear();
+    rows.extend(values.drain(..).map(|(value, time, diff)| ((key.clone(), value), time, diff)));
 }
 
 fn used_by(shared: &Shared, (least, accounts): &(u128, u64)) -> Used {
@@ -156,6 +196,9 @@ fn enough<'s>(used: VecCollection<'s, Tick, Used>, rules: &Rules<'s, '_>) -> Lea
         })
         .arrange_by_key_named("arrange what links accounts")
 }
+
+/// The least account of each part of those who used a thing, how many there are, and which part it is.
+type Parts<'s> = Arranged<'s, TraceAgent<ValSpine<Shared, (u128, u64, u8), Tick, isize>>>;
 
 /// The least account of what is shared.
 type Least<'s> = Arranged<'s, TraceAgent<ValSpine<Shared, (u128, u64), Tick, isize>>>;
