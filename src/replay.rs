@@ -10,7 +10,7 @@ use gyre_dataflows::decode::Decoder;
 use gyre_dataflows::graph::{self, Settings};
 use gyre_dataflows::keys::JobKey;
 use gyre_dataflows::rows::{AnomalyKind, Output, Rows, Wanted};
-use gyre_dataflows::seams::{Counts, Reading};
+use gyre_dataflows::seams::{Coming, Counts, Reading};
 use gyre_domain::cause::Cause;
 use gyre_domain::currency::Currencies;
 use gyre_domain::records::Topic;
@@ -60,25 +60,19 @@ pub fn run(args: &ReplayArgs, config: &Config, session: &Session) -> Result<Summ
         (false, Some(_)) => Pace::EveryTick,
         (false, None) => Pace::Coarse,
     };
-    let (sequencer, meters) = Sequencer::open(&inputs, decoder, rules.clone(), pace)?;
     let folder = session.open_output(&args.output())?;
-    let progress = Progress::start(meters, session.lang);
-    let job = Arc::new(Job {
-        records_shown: progress.records(),
-        reader: Reader::new(&folder, wanted, workers)?,
-        sequencer,
-        what_if: other.is_some().then(WhatIf::default),
-        other,
-        settings,
-    });
-    let ran = run_workers(&job);
-    progress.finish();
-    ran?;
-    let counted = job.sequencer.finish()?;
-    let job = Arc::into_inner(job).ok_or_else(|| Error::bug("a worker outlived the run"))?;
-    let counts = job.reader.finish()?;
-    let mut summary = summarise(&counted, &counts);
-    summary.what_if = job.what_if.map(WhatIf::finish);
+    let ran = loop {
+        let (sequencer, meters) = Sequencer::open(&inputs, decoder.clone(), rules.clone(), pace)?;
+        let ran = run_once(sequencer, meters, &folder, &settings, other.as_ref(), session)?;
+        if *ran.told.answers == *settings.answers {
+            break ran;
+        }
+        // The provider's answers come in as if they had been there all along.
+        settings.answers = ran.told.answers.into();
+        folder.begin_anew()?;
+    };
+    let mut summary = summarise(&ran.counted, &ran.told.counts);
+    summary.what_if = ran.what_if.map(WhatIf::finish);
     if let Some(differences) = &summary.what_if {
         folder.write("what_if.json", &differences.to_json()?)?;
     }
@@ -86,6 +80,39 @@ pub fn run(args: &ReplayArgs, config: &Config, session: &Session) -> Result<Summ
     folder.write("summary.json", &summary.to_json()?)?;
     folder.commit()?;
     Ok(summary)
+}
+
+/// What a run over the inputs came to.
+struct Ran {
+    counted: Counted,
+    told: Finished,
+    what_if: Option<WhatIf>,
+}
+
+/// Runs over the inputs once, and writes what is told.
+fn run_once(
+    sequencer: Sequencer,
+    meters: Vec<lines::Meter>,
+    folder: &OutputFolder,
+    settings: &Settings,
+    other: Option<&Settings>,
+    session: &Session,
+) -> Result<Ran> {
+    let progress = Progress::start(meters, session.lang);
+    let job = Arc::new(Job {
+        records_shown: progress.records(),
+        reader: Reader::new(folder, settings.wanted, settings.workers)?,
+        sequencer,
+        what_if: other.is_some().then(WhatIf::default),
+        other: other.cloned(),
+        settings: settings.clone(),
+    });
+    let ran = run_workers(&job);
+    progress.finish();
+    ran?;
+    let counted = job.sequencer.finish()?;
+    let job = Arc::into_inner(job).ok_or_else(|| Error::bug("a worker outlived the run"))?;
+    Ok(Ran { counted, told: job.reader.finish()?, what_if: job.what_if })
 }
 
 fn random_key() -> Result<JobKey> {
@@ -274,6 +301,15 @@ struct Reader {
 struct Told {
     runs: Vec<(Output, RunWriter)>,
     counts: Counts,
+    answers: Vec<Coming>,
+}
+
+/// What is told beside the rows, of a whole run.
+#[derive(Default)]
+struct Finished {
+    counts: Counts,
+    /// In order.
+    answers: Vec<Coming>,
 }
 
 impl Reader {
@@ -300,6 +336,7 @@ impl Reader {
     fn take(&self, worker: usize, reading: &Reading) -> Result<()> {
         let mut told = self.workers[worker].lock().unwrap_or_else(PoisonError::into_inner);
         told.counts.add(&reading.counts);
+        told.answers.extend(&reading.answers);
         let mut rows = reading.changes.iter().peekable();
         while let Some(output) = rows.peek().map(|(head, _)| head.output) {
             let run = std::iter::from_fn(|| rows.next_if(|(head, _)| head.output == output));
@@ -357,16 +394,18 @@ impl Reader {
     }
 
     /// Ends all files; gives what was counted.
-    fn finish(self) -> Result<Counts> {
-        let mut counts = Counts::default();
+    fn finish(self) -> Result<Finished> {
+        let mut finished = Finished::default();
         for told in self.workers {
             let told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
-            counts.add(&told.counts);
+            finished.counts.add(&told.counts);
+            finished.answers.extend(told.answers);
             told.runs.into_iter().try_for_each(|(_, run)| run.finish())?;
         }
         self.finals.into_iter().try_for_each(|(_, file)| file.finish())?;
         self.changes.into_iter().try_for_each(|(_, log)| log.finish())?;
-        Ok(counts)
+        finished.answers.sort_unstable();
+        Ok(finished)
     }
 }
 

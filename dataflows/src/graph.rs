@@ -26,7 +26,7 @@ use crate::recollect::Laps;
 use crate::rows::Wanted;
 use crate::rows::records::Places;
 use crate::rulebook::{Config, Configured, RuleChange};
-use crate::seams::{Found, Ground, LinkStreams, PlaysBatch, Reading};
+use crate::seams::{Coming, Found, Ground, LinkStreams, PlaysBatch, Reading};
 use crate::{Stage, Tick, aggregates, anomalies, ledger, matching, outputs, recollect, settle, validate};
 
 /// What the stages go by.
@@ -66,6 +66,8 @@ pub struct Settings {
     pub laps: Option<Laps>,
     /// Who answers requests for failed records, in a replay.
     pub provider: Option<Arc<Provider>>,
+    /// What it answered in the run before.
+    pub answers: Arc<[Coming]>,
 }
 
 impl Settings {
@@ -91,6 +93,7 @@ impl Settings {
             hold_after_ms: rules.tick_ms,
             laps: rules.recollect.then(|| Laps::new(&rules.lap_delays_ms, rules.tick_ms)),
             provider: None,
+            answers: Arc::default(),
         })
     }
 
@@ -154,11 +157,12 @@ pub fn build_beside<'s>(
     let scope: Scope<'s, Tick> = batches.scope();
     let (open, again) = open_loop(scope, settings);
     let (batches, clock) = clock(batches, settings.exact_tick_ms);
-    let batches = scope.concatenate(again.answers.into_iter().chain([batches]));
+    let answers = settings.provider.as_ref().map(|provider| provider.enter(&settings.answers, scope));
+    let batches = scope.concatenate(answers.into_iter().chain([batches]));
     let accounts = Rc::new(RefCell::new(Names::default()));
 
     let sound = scope.region_named(Stage::Validate.name(), |region| {
-        validate::build(batches.enter(region), again.laps.enter(region), settings).leave(scope)
+        validate::build(batches.enter(region), again.enter(region), settings).leave(scope)
     });
     let may_hold = other.into_iter().chain([settings]).any(Settings::may_hold);
     let matched = scope.region_named(Stage::Matching.name(), |region| {
@@ -200,7 +204,8 @@ pub fn build_beside<'s>(
     });
     let mut told = vec![sound.told, matched.told, balances, judged, settled.told];
     if let (Some(recollected), Some(open)) = (recollected, open) {
-        told.push(close_loop(recollected, open));
+        recollected.laps.connect_loop(open);
+        told.push(recollected.told);
     }
     (outputs::build(told), others)
 }
@@ -250,32 +255,15 @@ fn hand_out<'s>(
     })
 }
 
-/// The ends of the loop, to be connected.
-struct Open<'s> {
-    laps: Handle<'s, Tick, Vec<Batch>>,
-    answers: Option<Handle<'s, Tick, Vec<Batch>>>,
-}
+/// The end of the loop, to be connected.
+type Open<'s> = Handle<'s, Tick, Vec<Batch>>;
 
-/// Connects the ends of the loop to its beginnings.
-fn close_loop<'s>(recollected: recollect::Outputs<'s>, open: Open<'s>) -> StreamVec<'s, Tick, Reading> {
-    recollected.laps.connect_loop(open.laps);
-    if let Some(answers) = open.answers {
-        recollected.answers.connect_loop(answers);
-    }
-    recollected.told
-}
-
-/// What comes around.
-struct Again<'s> {
-    laps: StreamVec<'s, Tick, Batch>,
-    answers: Option<StreamVec<'s, Tick, Batch>>,
-}
-
-/// Laps have an edge of their own, so that nothing but a verdict waits for them. What a stand-in provider answers are
-/// records like any other: they join those that come in, which must then wait for it.
-fn open_loop<'s>(scope: Scope<'s, Tick>, settings: &Settings) -> (Option<Open<'s>>, Again<'s>) {
-    let Some(laps) = &settings.laps else { return (None, Again { laps: empty(scope), answers: None }) };
+/// The end of the loop, and its beginning. Laps have an edge of their own, so that nothing but a verdict waits for them.
+fn open_loop<'s>(
+    scope: Scope<'s, Tick>,
+    settings: &Settings,
+) -> (Option<Open<'s>>, StreamVec<'s, Tick, Batch>) {
+    let Some(laps) = &settings.laps else { return (None, empty(scope)) };
     let (open, again) = scope.feedback(laps.loop_ms);
-    let (open_answers, answers) = settings.provider.as_ref().map(|_| scope.feedback(laps.loop_ms)).unzip();
-    (Some(Open { laps: open, answers: open_answers }), Again { laps: again, answers })
+    (Some(open), again)
 }

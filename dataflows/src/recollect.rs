@@ -2,7 +2,6 @@
 //!
 //! ```text
 //! faults (validate, matching) ──▶ fold by record ──▶ recollect (requests), quarantine ──▶ outputs
-//!                                    │      └──▶ answers of the provider, where a replay has one ──▶ among what comes in
 //!                                    └──▶ laps ──▶ an edge of their own, through validate to who judges the record
 //! ```
 //! A lap of a record that failed is the update −(record, n) +(record, n+1) at its due tick. The record itself stays
@@ -75,8 +74,6 @@ impl Laps {
 pub struct Outputs<'s> {
     /// Failed records that enter again.
     pub laps: StreamVec<'s, Tick, Batch>,
-    /// What the provider answers.
-    pub answers: StreamVec<'s, Tick, Batch>,
     /// Requests, quarantine and counts.
     pub told: StreamVec<'s, Tick, Reading>,
 }
@@ -84,11 +81,7 @@ pub struct Outputs<'s> {
 impl Outputs<'_> {
     /// Leaves the stage's region.
     pub fn leave(self, scope: Scope<'_, Tick>) -> Outputs<'_> {
-        Outputs {
-            laps: self.laps.leave(scope),
-            answers: self.answers.leave(scope),
-            told: self.told.leave(scope),
-        }
+        Outputs { laps: self.laps.leave(scope), told: self.told.leave(scope) }
     }
 }
 
@@ -99,20 +92,15 @@ pub fn build<'s>(faults: StreamVec<'s, Tick, FaultBatch>, laps: &Laps, settings:
     let told = fold_by_key(faults, nothing, "keep what fails by record", settings.pace(), fold);
     let (laps, told) = fan_out(told, "hand out laps and requests", |mut round: Round, parts| {
         parts.first.append(&mut round.laps);
-        parts.second.push(round);
-    });
-    let (answers, told) = fan_out(told, "hand out answers", |round: Round, parts| {
-        parts.first.extend(round.answers);
         parts.second.push(round.told);
     });
-    Outputs { laps, answers, told }
+    Outputs { laps, told }
 }
 
 /// What a worker's failing records come to in a while.
 #[derive(Clone, Default)]
 struct Round {
     laps: Vec<Batch>,
-    answers: Vec<Batch>,
     told: Reading,
 }
 
@@ -324,12 +312,10 @@ impl Recollection {
     /// What the provider answers to a request, where a replay has one to ask.
     fn answer(&self, failing: &Failing, tick: Tick, out: &mut Round) {
         let (Some(provider), Some((_, named))) = (&self.settings.provider, &failing.named) else { return };
-        for answer in provider.answers(named, failing.laps) {
-            let at = (tick + answer.after_ms.max(self.laps.loop_ms)).next_multiple_of(self.laps.tick_ms);
-            let batches = provider.admit(answer, at);
-            out.told.counts.recollected += 1;
-            out.answers.extend(batches);
-        }
+        let coming = provider.answers(named, failing.laps, tick, (self.laps.tick_ms, self.laps.loop_ms));
+        let before = out.told.answers.len();
+        out.told.answers.extend(coming);
+        out.told.counts.recollected += (out.told.answers.len() - before) as i64;
     }
 }
 
@@ -431,8 +417,7 @@ impl Fold for Recollection {
     fn revise(&mut self, _failing: &mut Failing) {}
 
     fn is_full(out: &Round) -> bool {
-        let entering = out.laps.iter().chain(&out.answers);
-        out.told.bytes() > 1 << 20 || entering.map(Batch::records).sum::<usize>() > 1 << 12
+        out.told.bytes() > 1 << 20 || out.laps.iter().map(Batch::records).sum::<usize>() > 1 << 12
     }
 
     fn rest(&mut self, slab: &Slab<Failing>, out: &mut Round) -> bool {

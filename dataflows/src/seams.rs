@@ -483,6 +483,15 @@ impl Counts {
     }
 }
 
+/// An answer of a replay's provider on its way.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct Coming {
+    /// When it comes in.
+    pub tick: Tick,
+    /// Its place among the answers that the provider knows.
+    pub answer: u32,
+}
+
 /// What a reader of the outputs gets.
 #[derive(Clone, Default, Debug, Serialize, Deserialize)]
 pub struct Reading {
@@ -492,6 +501,8 @@ pub struct Reading {
     pub rest: AtRest,
     /// Differences of the counts.
     pub counts: Counts,
+    /// What the provider of a replay answers.
+    pub answers: Vec<Coming>,
 }
 
 impl Reading {

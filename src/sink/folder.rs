@@ -116,6 +116,22 @@ impl OutputFolder {
         writer.close_synced()
     }
 
+    /// Takes away what was written so far: the run begins anew.
+    ///
+    /// # Errors
+    /// Exit 3 where the disk does not let it go.
+    pub fn begin_anew(&self) -> Result<()> {
+        let partial = &self.shared.partial;
+        let fail = |error: io::Error| unwritable(partial, 0, &error);
+        let mut state = self.shared.state();
+        if state.stage == Stage::Writing {
+            state.names.clear();
+            fs::remove_dir_all(partial).map_err(fail)?;
+            fs::create_dir(partial).map_err(fail)?;
+        }
+        Ok(())
+    }
+
     /// Moves every output to its final name, all or none; an earlier run's outputs go, also those that this run does
     /// not have (a change log beside a newer final state would mislead).
     ///

@@ -11,7 +11,7 @@ use gyre_dataflows::decode::{Decoded, Decoder, Lines};
 use gyre_dataflows::graph::{self, Settings};
 use gyre_dataflows::keys::JobKey;
 use gyre_dataflows::rows::{Output, Wanted};
-use gyre_dataflows::seams::{Counts, Reading};
+use gyre_dataflows::seams::{Coming, Counts, Reading};
 use gyre_domain::currency::Currencies;
 use gyre_domain::records::Topic;
 use gyre_domain::rules::Rules;
@@ -39,6 +39,8 @@ pub struct Told {
     pub changes: BTreeMap<(Tick, Output, String), i64>,
     /// Counts.
     pub counts: Counts,
+    /// What the provider answers, in order.
+    pub answers: Vec<Coming>,
 }
 
 impl Told {
@@ -102,7 +104,13 @@ pub fn run_with(
     }
     let (references, data) = decoded(streams, rules, &decoder);
     let steps = steps(references, data, workers, cut, rules.tick_ms);
-    feed(steps, settings)
+    loop {
+        let told = feed(steps.clone(), settings.clone());
+        if *told.answers == *settings.answers {
+            return told;
+        }
+        settings.answers = told.answers.into();
+    }
 }
 
 /// How many milliseconds lie between the first tick of a stream and the last.
@@ -295,12 +303,14 @@ pub fn feed(steps: Steps, settings: Settings) -> Told {
     let mut told = std::mem::take(&mut *told.lock().expect("no worker panics"));
     told.changes.retain(|_, diff| *diff != 0);
     told.finals.values_mut().for_each(|rows| rows.sort());
+    told.answers.sort_unstable();
     told
 }
 
 fn take(sink: &Mutex<Told>, reading: &Reading) {
     let mut told = sink.lock().expect("no worker panics");
     told.counts.add(&reading.counts);
+    told.answers.extend(&reading.answers);
     let text = |row: &[u8]| String::from_utf8(row.to_vec()).expect("rows are UTF-8");
     for (head, row) in reading.changes.iter() {
         *told.changes.entry((head.tick, head.output, text(row))).or_default() += head.diff;
