@@ -34,7 +34,7 @@ capabilities: {drop: [ALL]}
 {{- /* Asks in the pod itself, for Gyre answers nowhere else: any answer but 200 is a failure. */}}
 {{- define "gyre.ask" -}}
 exec:
-  command: [/usr/bin/busybox, wget, -q, -T, "4", -O, /dev/null, "http://127.0.0.1:8080/{{ . }}"]
+  command: [/usr/bin/busybox, wget, -q, -O, "-", "http://127.0.0.1:8080/{{ . }}"]
 {{- end }}
 
 {{- /* A quantity such as 4Gi, in bytes. */}}
