@@ -1,4 +1,4 @@
-"""What tests/deploy looks at in files: `check.py CHECK ROOT …`. Prints a line for what holds, and every fault; exit 1 on one."""
+"""What tests/deploy looks at: `check.py CHECK ROOT …`. Prints what holds, and every fault; exit 1 on one."""
 
 import sys
 from pathlib import Path

@@ -2,7 +2,6 @@
 
 import contextlib
 import http.server
-import os
 import re
 import signal
 import socket
@@ -47,24 +46,50 @@ def nginx(root, scratch):
     """The proxy as its image runs it: the token in its place, in an nginx that is not root's."""
     folder = Path(tempfile.mkdtemp(dir=scratch))
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
-         "-keyout", folder / "tls.key", "-out", folder / "tls.crt"], check=True, capture_output=True)
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "1",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost",
+            "-keyout",
+            folder / "tls.key",
+            "-out",
+            folder / "tls.crt",
+        ],
+        check=True,
+        capture_output=True,
+    )
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stand)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     port = free_port()
     conf = (root / "deploy/helm/gyre/files/scrape.conf").read_text()
     for old, new in {
-        "${GYRE_SCRAPE_TOKEN}": TOKEN, "listen 9443": f"listen 127.0.0.1:{port}", "127.0.0.1:8080": f"127.0.0.1:{server.server_port}",
-        "/etc/scrape/": f"{folder}/", "proxy_set_header Host 127.0.0.1:": "proxy_set_header Host 127.0.0.1:",
+        "${GYRE_SCRAPE_TOKEN}": TOKEN,
+        "listen 9443": f"listen 127.0.0.1:{port}",
+        "127.0.0.1:8080": f"127.0.0.1:{server.server_port}",
+        "/etc/scrape/": f"{folder}/",
     }.items():
         conf = conf.replace(old, new)
-    paths = "".join(f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    paths = "".join(
+        f"{name}_temp_path {folder}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
     (folder / "nginx.conf").write_text(
-        f"daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/log; events {{}} http {{ {paths} {conf} }}")
+        f"daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/log; events {{}} http {{ {paths} {conf} }}"
+    )
     proxy = subprocess.Popen(["nginx", "-p", folder, "-c", folder / "nginx.conf"], stderr=subprocess.DEVNULL)
     try:
         until = time.monotonic() + PATIENCE_S
-        while socket.socket().connect_ex(("127.0.0.1", port)) != 0 and proxy.poll() is None and time.monotonic() < until:
+        while (
+            socket.socket().connect_ex(("127.0.0.1", port)) != 0 and proxy.poll() is None and time.monotonic() < until
+        ):
             time.sleep(0.1)
         yield f"https://localhost:{port}", folder
     finally:
@@ -89,8 +114,14 @@ def proxy(root, scratch):
     faults = []
     with nginx(root, scratch) as (at, folder):
         wanted = [
-            ("/metrics", TOKEN, "GET", 200), ("/metrics", None, "GET", 401), ("/metrics", TOKEN + "x", "GET", 401), ("/metrics", TOKEN, "POST", 403),
-            ("/v1/status", TOKEN, "GET", 404), ("/", TOKEN, "GET", 404), ("/metrics/../v1/status", TOKEN, "GET", 404), ("/livez", None, "GET", 404),
+            ("/metrics", TOKEN, "GET", 200),
+            ("/metrics", None, "GET", 401),
+            ("/metrics", TOKEN + "x", "GET", 401),
+            ("/metrics", TOKEN, "POST", 403),
+            ("/v1/status", TOKEN, "GET", 404),
+            ("/", TOKEN, "GET", 404),
+            ("/metrics/../v1/status", TOKEN, "GET", 404),
+            ("/livez", None, "GET", 404),
         ]
         for path, token, method, status in wanted:
             got, body = ask(at + path, folder, token, method)
@@ -121,18 +152,28 @@ def demo(root, program):
             done = subprocess.run([program, "check", file], capture_output=True, text=True)
             faults += [f"{name}: {done.stdout}{done.stderr}"] if done.returncode != 0 else []
         log = Path(scratch) / "log"
-        running = subprocess.Popen([program, "demo", "--http-addr", "127.0.0.1:0", "--output", Path(scratch) / "out"], stdout=log.open("w"), stderr=subprocess.STDOUT)
+        running = subprocess.Popen(
+            [program, "demo", "--http-addr", "127.0.0.1:0", "--output", Path(scratch) / "out"],
+            stdout=log.open("w"),
+            stderr=subprocess.STDOUT,
+        )
         try:
             at = wait_for(lambda: re.search(r"http://(127\.0\.0\.1:\d+)", log.read_text()))
             wait_for(lambda: get(f"http://{at[1]}/readyz")[0] == 200)
             # A record must have failed for good, and a minute's worth of laps be through, before all figures are there.
-            missing = wait_for(lambda: None if lacking(root, scratch, at[1]) else "nothing", otherwise=lambda: lacking(root, scratch, at[1]))
+            missing = wait_for(
+                lambda: None if lacking(root, scratch, at[1]) else "nothing",
+                otherwise=lambda: lacking(root, scratch, at[1]),
+            )
             faults += missing if isinstance(missing, list) else []
         finally:
             running.send_signal(signal.SIGTERM)
             running.wait(timeout=PATIENCE_S)
         faults += [f"it left with {running.returncode}"] if running.returncode != 0 else []
-    return f"{len(list(configs(root)))} configs are taken; a demo shows all {len(watching.used(root))} metrics that are used", faults
+    return (
+        f"{len(list(configs(root)))} configs are taken; a demo shows all {len(watching.used(root))} metrics that are used",
+        faults,
+    )
 
 
 def get(url):

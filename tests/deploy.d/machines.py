@@ -12,16 +12,18 @@ import manifests
 
 # Who may write to its root, and why.
 WRITES = {"kafka"}  # its entry point writes its config there
-EXPOSURE_MAX = 20   # of 100, as systemd-analyze counts
+EXPOSURE_MAX = 20  # of 100, as systemd-analyze counts
 PROGRAM = "/usr/bin/gyre"
 
 
 def settings(text):
     """Every setting that a config names, as table.name."""
+
     def walk(table, path):
         for name, value in table.items():
             here = f"{path}.{name}" if path else name
             yield from walk(value, here) if isinstance(value, dict) else [here]
+
     return set(walk(tomllib.loads(text), ""))
 
 
@@ -45,8 +47,16 @@ def service_faults(root, name, service, volumes):
     faults += ["its root can be written"] if service.get("read_only") is not True and name not in WRITES else []
     faults += ["it keeps capabilities"] if service.get("cap_drop") != ["ALL"] else []
     faults += ["it may get more rights"] if "no-new-privileges:true" not in service.get("security_opt", []) else []
-    faults += ["what it asks for is not what it may have"] if not service.get("mem_limit") or service["mem_limit"] != service.get("mem_reservation") else []
-    faults += [f"port {port} is open to all the world" for port in service.get("ports", []) if not str(port).startswith("127.0.0.1:")]
+    faults += (
+        ["what it asks for is not what it may have"]
+        if not service.get("mem_limit") or service["mem_limit"] != service.get("mem_reservation")
+        else []
+    )
+    faults += [
+        f"port {port} is open to all the world"
+        for port in service.get("ports", [])
+        if not str(port).startswith("127.0.0.1:")
+    ]
     for source, _, mode in mounts(service):
         if source.startswith("."):
             faults += [f"{source} is not there"] if not (root / "deploy" / source).exists() else []
@@ -73,9 +83,15 @@ def compose(root):
     faults += config_faults(root, (root / "deploy/compose/gyre.toml").read_text())
     # Each of those that speak to each other on loopback must be in one network namespace.
     shared = {name for name, service in services.items() if service.get("network_mode") == "service:books"}
-    faults += ["Gyre and Prometheus do not share the network of PostgreSQL"] if not {"gyre", "prometheus"} <= shared else []
+    faults += (
+        ["Gyre and Prometheus do not share the network of PostgreSQL"] if not {"gyre", "prometheus"} <= shared else []
+    )
     build = services["gyre"]["build"]
-    faults += ["what builds the image is not there"] if not (root / "deploy" / build["context"] / build["dockerfile"]).exists() else []
+    faults += (
+        ["what builds the image is not there"]
+        if not (root / "deploy" / build["context"] / build["dockerfile"]).exists()
+        else []
+    )
     return f"{len(services)} services, valid, confined, and open to this machine alone", faults
 
 
@@ -93,7 +109,11 @@ def container(root):
     faults += [f"{path} is not there" for path in copied if not (root / path).exists()]
     features = re.search(r"--features (\S+)", text)[1].split(",")
     declared = (root / "Cargo.toml").read_text()
-    faults += [f"there is no feature {feature}" for feature in features if not re.search(rf"^{feature} = \[", declared, flags=re.MULTILINE)]
+    faults += [
+        f"there is no feature {feature}"
+        for feature in features
+        if not re.search(rf"^{feature} = \[", declared, flags=re.MULTILINE)
+    ]
     return f"from {bases[0]} into an empty image, as {users[-1] if users else 'root'}", faults
 
 
@@ -106,16 +126,35 @@ def systemd(root, scratch):
         # Programs that are not on this machine are looked for in vain.
         text = re.sub(r"^(Exec\w+=)\S+", r"\1/bin/true", unit.read_text(), flags=re.MULTILINE)
         (folder / unit.name).write_text(text)
-    done = subprocess.run(["systemd-analyze", "verify", "--man=no", *[folder / unit.name for unit in units]], capture_output=True, text=True)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *[folder / unit.name for unit in units]],
+        capture_output=True,
+        text=True,
+    )
     said = [line for line in (done.stdout + done.stderr).splitlines() if any(unit.name in line for unit in units)]
     faults += said if done.returncode != 0 or said else []
     for name in ("gyre.service", "gyre-live.service"):
-        done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={EXPOSURE_MAX}", folder / name], capture_output=True, text=True)
+        done = subprocess.run(
+            [
+                "systemd-analyze",
+                "security",
+                "--offline=true",
+                "--no-pager",
+                f"--threshold={EXPOSURE_MAX}",
+                folder / name,
+            ],
+            capture_output=True,
+            text=True,
+        )
         exposure = re.search(r"Overall exposure level for \S+: ([0-9.]+)", done.stdout)
         exposures.append(exposure[1] if exposure else "?")
         if name == "gyre.service" and (done.returncode != 0 or not exposure):
             faults.append(f"{name} is exposed: {exposures[-1]} of 10, at most {EXPOSURE_MAX / 10}")
     service = (root / "deploy/systemd/gyre.service").read_text()
-    faults += [f"gyre.service lacks {line}" for line in ("DynamicUser=yes", "ProtectSystem=strict", "RestartPreventExitStatus=2", "KillSignal=SIGTERM") if line not in service]
+    faults += [
+        f"gyre.service lacks {line}"
+        for line in ("DynamicUser=yes", "ProtectSystem=strict", "RestartPreventExitStatus=2", "KillSignal=SIGTERM")
+        if line not in service
+    ]
     faults += ["gyre.service starts something else"] if f"ExecStart={PROGRAM} run " not in service else []
     return f"{len(units)} units, sound; exposure of gyre.service {exposures[0]} of 10", faults

@@ -1,4 +1,4 @@
-"""The Helm chart and the kustomize base: rendered, held against the schemas of two Kubernetes versions, and a policy."""
+"""The Helm chart and the kustomize base: rendered, held against schemas of two Kubernetes versions, and a policy."""
 
 import os
 import re
@@ -50,7 +50,9 @@ def valid(docs):
             try:
                 kubernetes_validate.validate(doc, version, strict=True)
             except kubernetes_validate.ValidationError as error:
-                faults.append(f"{named(doc)} in Kubernetes {version}: {'/'.join(map(str, error.path))}: {error.message}")
+                faults.append(
+                    f"{named(doc)} in Kubernetes {version}: {'/'.join(map(str, error.path))}: {error.message}"
+                )
             except kubernetes_validate.SchemaNotFoundError as error:
                 faults.append(f"{named(doc)}: {error.message}")
     return faults
@@ -73,7 +75,11 @@ def container_faults(container):
     confined, room = container.get("securityContext", {}), container.get("resources", {})
     faults = image_faults(container["image"])
     faults += ["its root can be written"] if confined.get("readOnlyRootFilesystem") is not True else []
-    faults += ["it may get more rights"] if confined.get("allowPrivilegeEscalation") is not False or confined.get("privileged") else []
+    faults += (
+        ["it may get more rights"]
+        if confined.get("allowPrivilegeEscalation") is not False or confined.get("privileged")
+        else []
+    )
     faults += ["it keeps capabilities"] if confined.get("capabilities", {}) != {"drop": ["ALL"]} else []
     if set(room.get("limits", {})) != {"cpu", "memory"} or room.get("limits") != room.get("requests"):
         faults.append("its requests are not its limits")
@@ -92,7 +98,11 @@ def policy(docs):
         if pod.get("automountServiceAccountToken") is not False:
             faults.append(f"{name} is given a token of the cluster")
         faults += [f"{name} shares what is the node's" for key in ("hostNetwork", "hostPID", "hostIPC") if pod.get(key)]
-        faults += [f"{name} mounts the node's {volume['hostPath']['path']}" for volume in pod.get("volumes", []) if "hostPath" in volume]
+        faults += [
+            f"{name} mounts the node's {volume['hostPath']['path']}"
+            for volume in pod.get("volumes", [])
+            if "hostPath" in volume
+        ]
         for container in pod.get("initContainers", []) + pod["containers"]:
             faults += [f"{name}, {container['name']}: {fault}" for fault in container_faults(container)]
             if container.get("securityContext", {}).get("runAsUser", 1) == 0:
@@ -112,19 +122,43 @@ def shape(docs):
         return ["there is not one StatefulSet, Service and PodDisruptionBudget"]
     spec, faults = sets["spec"], []
     labels = spec["template"]["metadata"]["labels"]
-    wanted = {"podManagementPolicy": "Parallel", "updateStrategy": {"type": "OnDelete"}, "serviceName": service["metadata"]["name"], "replicas": 1}
-    faults += [f"the StatefulSet's {key} is {spec.get(key)}, not {value}" for key, value in wanted.items() if spec.get(key) != value]
+    wanted = {
+        "podManagementPolicy": "Parallel",
+        "updateStrategy": {"type": "OnDelete"},
+        "serviceName": service["metadata"]["name"],
+        "replicas": 1,
+    }
+    faults += [
+        f"the StatefulSet's {key} is {spec.get(key)}, not {value}"
+        for key, value in wanted.items()
+        if spec.get(key) != value
+    ]
     if service["spec"].get("clusterIP") != "None" or service["spec"].get("publishNotReadyAddresses") is not True:
         faults.append("the Service is not headless, or hides pods that are not ready")
-    selectors = {"Service": service["spec"]["selector"], "StatefulSet": spec["selector"]["matchLabels"], "PodDisruptionBudget": budget["spec"]["selector"]["matchLabels"]}
+    selectors = {
+        "Service": service["spec"]["selector"],
+        "StatefulSet": spec["selector"]["matchLabels"],
+        "PodDisruptionBudget": budget["spec"]["selector"]["matchLabels"],
+    }
     policies = [doc for doc in docs if doc["kind"] == "NetworkPolicy"]
     selectors |= {"NetworkPolicy": policy["spec"]["podSelector"]["matchLabels"] for policy in policies}
     faults += ["there is no NetworkPolicy"] if not policies else []
-    faults += [f"the {kind} does not select the pods" for kind, selector in selectors.items() if not selector or not selector.items() <= labels.items()]
+    faults += [
+        f"the {kind} does not select the pods"
+        for kind, selector in selectors.items()
+        if not selector or not selector.items() <= labels.items()
+    ]
     gyre = spec["template"]["spec"]["containers"][0]
-    asked = {probe: gyre.get(probe, {}).get("exec", {}).get("command", [""])[-1] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
+    asked = {
+        probe: gyre.get(probe, {}).get("exec", {}).get("command", [""])[-1]
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe")
+    }
     paths = {"startupProbe": "/startupz", "livenessProbe": "/livez", "readinessProbe": "/readyz"}
-    faults += [f"the {probe} asks {asked[probe] or 'nobody'}" for probe, path in paths.items() if not asked[probe].endswith(path)]
+    faults += [
+        f"the {probe} asks {asked[probe] or 'nobody'}"
+        for probe, path in paths.items()
+        if not asked[probe].endswith(path)
+    ]
     start = gyre.get("startupProbe", {})
     if start.get("periodSeconds", 0) * start.get("failureThreshold", 0) < 60:
         faults.append("the startup probe gives no time to bring books back")
@@ -173,7 +207,9 @@ def silently(call, *args):
 
 def chart(root):
     path = root / "deploy/helm/gyre"
-    cases = {"defaults": {}} | {file.stem: yaml.safe_load(file.read_text()) for file in sorted((path / "cases").glob("*.yaml"))}
+    cases = {"defaults": {}} | {
+        file.stem: yaml.safe_load(file.read_text()) for file in sorted((path / "cases").glob("*.yaml"))
+    }
     said = silently(helm.lint, str(path))
     faults = [f"lint: {error}" for error in said["errors"]]
     # An icon is no matter of ours.
@@ -188,7 +224,11 @@ def chart(root):
                 continue
             seen += len(docs)
             faults += [f"{case}: {fault}" for fault in all_faults(docs)]
-            faults += [f"{case}: said twice: {named(doc)}" for at, doc in enumerate(docs) if named(doc) in map(named, docs[:at])]
+            faults += [
+                f"{case}: said twice: {named(doc)}"
+                for at, doc in enumerate(docs)
+                if named(doc) in map(named, docs[:at])
+            ]
         for what, values in REFUSED.items():
             try:
                 loaded.validate_schema(values)
@@ -196,8 +236,10 @@ def chart(root):
             except helm.HelmError:
                 pass
     faults += ["fewer than three sets of values"] if len(cases) < 3 else []
-    said = f"{len(cases)} sets of values make {seen} objects, sound in Kubernetes {' and '.join(VERSIONS)} and in policy; {len(REFUSED)} sets are refused"
-    return said, faults
+    said = (
+        f"{len(cases)} sets of values make {seen} objects, sound in Kubernetes {' and '.join(VERSIONS)} and in policy"
+    )
+    return f"{said}; {len(REFUSED)} sets are refused", faults
 
 
 def base_of(root):
@@ -234,4 +276,7 @@ def kustomize(root):
         docs = docs_of(done.stdout)
         seen += len(docs)
         faults += [f"{folder.name}: {fault}" for fault in all_faults(docs)]
-    return f"{len(folders)} folders make {seen} objects, sound in Kubernetes {' and '.join(VERSIONS)} and in policy", faults
+    return (
+        f"{len(folders)} folders make {seen} objects, sound in Kubernetes {' and '.join(VERSIONS)} and in policy",
+        faults,
+    )

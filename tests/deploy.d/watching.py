@@ -17,7 +17,9 @@ FILLED = {"$__rate_interval": "5m", "$job": ".*", "$instance": ".*"}
 
 def rules_of(root):
     """All rules, by file."""
-    files = sorted((root / "deploy/prometheus").glob("*.rules.yml")) + sorted((root / "deploy/prometheus").glob("*.limits.yml"))
+    files = sorted((root / "deploy/prometheus").glob("*.rules.yml")) + sorted(
+        (root / "deploy/prometheus").glob("*.limits.yml")
+    )
     return [rule for file in files for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]]
 
 
@@ -72,7 +74,9 @@ def alerts(root):
             faults.append(f"{name} has no English summary")
         if not HANGUL.search(summary_ko):
             faults.append(f"{name} has no Korean summary")
-        if re.findall(r"\{\{.*?\}\}", summary) and sorted(re.findall(r"\{\{.*?\}\}", summary)) != sorted(re.findall(r"\{\{.*?\}\}", summary_ko)):
+        if re.findall(r"\{\{.*?\}\}", summary) and sorted(re.findall(r"\{\{.*?\}\}", summary)) != sorted(
+            re.findall(r"\{\{.*?\}\}", summary_ko)
+        ):
             faults.append(f"{name} says other things in Korean than in English")
         for key, file in books.items():
             if notes.get(key) != f"deploy/{file}#{name.lower()}":
@@ -84,7 +88,10 @@ def alerts(root):
     for key, file in books.items():
         faults += [f"{file} tells of {name}, which is no alert" for name in paragraphs[key] if name not in known]
     faults += [f"cases are about {name}, which is no alert" for name in (fire | silent) - names]
-    return f"{len(rules)} alerts: each with cases that fire and that stay silent, and a paragraph in both languages", faults
+    return (
+        f"{len(rules)} alerts: each with cases that fire and that stay silent, and a paragraph in both languages",
+        faults,
+    )
 
 
 def boards_of(root):
@@ -130,13 +137,23 @@ def dashboards(root):
         faults += [f"{file.name} has two panels of one id"] if len(ids) != len(set(ids)) else []
         for title, expr in expressions(board):
             exprs.append(filled(expr))
-            faults += [f"{file.name}, {title}: {name} is not recorded" for name in RECORDED.findall(expr) if name not in recorded]
-            faults += [f"{file.name}, {title}: {expr} holds a variable that is not known"] if "$" in filled(expr) else []
+            faults += [
+                f"{file.name}, {title}: {name} is not recorded"
+                for name in RECORDED.findall(expr)
+                if name not in recorded
+            ]
+            faults += (
+                [f"{file.name}, {title}: {expr} holds a variable that is not known"] if "$" in filled(expr) else []
+            )
     # All at once, and one by one only where something is wrong.
     if parse([{"record": "gyre:panel", "expr": expr} for expr in exprs]):
         wrong = [(expr, parse([{"record": "gyre:panel", "expr": expr}])) for expr in exprs]
         faults += [f"{expr} does not parse: {said}" for expr, said in wrong if said]
-    faults += ["dashboards are not what deploy/grafana/dashboards.py writes: BLESS=1 tests/deploy dashboards"] if not is_written(root, boards) else []
+    faults += (
+        ["dashboards are not what deploy/grafana/dashboards.py writes: BLESS=1 tests/deploy dashboards"]
+        if not is_written(root, boards)
+        else []
+    )
     faults += ["there is no dashboard"] if not boards else []
     return f"{len(boards)} with {len(exprs)} expressions that parse", faults
 
@@ -156,11 +173,18 @@ def used(root):
     """Every metric that alerts and dashboards rest on."""
     exprs = [rule["expr"] for rule in rules_of(root)]
     exprs += [expr for board in boards_of(root).values() for _, expr in expressions(board)]
-    exprs += [variable["query"]["query"] for board in boards_of(root).values() for variable in board["templating"]["list"] if variable["type"] == "query"]
+    exprs += [
+        variable["query"]["query"]
+        for board in boards_of(root).values()
+        for variable in board["templating"]["list"]
+        if variable["type"] == "query"
+    ]
     return {name for expr in exprs for name in NAME.findall(RECORDED.sub("", expr))}
 
 
 def scrape(root, file):
     there = set(re.findall(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)[{ ]", Path(file).read_text(), flags=re.MULTILINE))
     wanted = used(root)
-    return f"{len(wanted)} metrics are used, and all are in {file}", [f"{name} is used, and is not in {file}" for name in sorted(wanted - there)]
+    return f"{len(wanted)} metrics are used, and all are in {file}", [
+        f"{name} is used, and is not in {file}" for name in sorted(wanted - there)
+    ]
