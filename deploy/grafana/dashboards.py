@@ -32,7 +32,8 @@ BOOKS = (
                     "none",
                     "Σ of all balances, minor units; anything but 0 is wrong books",
                     [(f"sum by (currency) (gyre_ledger_imbalance_minor_units{{{ALL}}})", "{{currency}}")],
-                    [(None, "green"), (1, "red")],
+                    # Below zero is as wrong as above.
+                    [(None, "red"), (0, "green"), (1, "red")],
                 ),
                 (
                     "stat",
@@ -375,13 +376,6 @@ def panel(identity, at, spec):
     defaults = {"unit": unit}
     if thresholds:
         defaults["thresholds"] = {"mode": "absolute", "steps": [{"value": v, "color": c} for v, c in thresholds]}
-        if title == "Imbalance":
-            # Below zero is as wrong as above.
-            defaults["thresholds"]["steps"] = [
-                {"value": None, "color": "red"},
-                {"value": 0, "color": "green"},
-                {"value": 1, "color": "red"},
-            ]
     made = {
         "id": identity,
         "type": kind,
