@@ -16,6 +16,7 @@ use crate::error::{Domain, Error, Exit, Result};
 use crate::generate::Plan;
 use crate::interrupt::Interrupt;
 use crate::sink::OutputFolder;
+use crate::status;
 use crate::summary::Summary;
 use crate::texts::{HELP_KO, Key, Lang, Phrase};
 
@@ -37,6 +38,10 @@ enum Command {
     Replay(ReplayArgs),
     /// Keep the books of streams that never end
     Run(RunArgs),
+    /// Show how a run stands: are the books right, how fresh are they, what is wrong
+    Status(StatusArgs),
+    /// Show what a run has not read yet, and how far behind its sinks are
+    Lag(StatusArgs),
     /// Make records to play with, the same for the same seed
     Generate(GenerateArgs),
     /// Check a config file: every fault at once
@@ -79,6 +84,10 @@ pub struct ReplayArgs {
     /// Tell in what_if.json which anomalies and held payouts would differ under the settings rtp and anomalies.* of FILE
     #[arg(long, value_name = "FILE")]
     pub what_if: Option<PathBuf>,
+
+    /// Address of this machine at which /metrics and health can be asked meanwhile; port 0 takes a free one
+    #[arg(long, value_name = "ADDR")]
+    pub http_addr: Option<String>,
 }
 
 /// What `gyre run` is asked.
@@ -95,7 +104,35 @@ pub struct RunArgs {
     /// Worker threads, 1 to 256 [default: one per core]; the books do not depend on them
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=256))]
     pub workers: Option<u16>,
+
+    /// Address of this machine for /metrics, health and /v1; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = HTTP_ADDR)]
+    pub http_addr: String,
 }
+
+/// What `gyre status` and `gyre lag` are asked.
+#[derive(Args, Clone, Debug)]
+pub struct StatusArgs {
+    /// Address at which the run answers
+    #[arg(long, value_name = "ADDR", default_value = HTTP_ADDR)]
+    pub http_addr: String,
+
+    /// How it is shown
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = Screen::Table)]
+    pub output: Screen,
+}
+
+/// How answers are shown.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Screen {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+/// Where a run can be asked, unless it is said otherwise.
+pub const HTTP_ADDR: &str = "127.0.0.1:8080";
 
 impl RunArgs {
     /// How many worker threads do the books.
@@ -298,7 +335,7 @@ fn run(commands: Commands, args: Vec<OsString>, var: impl Fn(&str) -> Option<Str
     };
     let lang = cli.lang.unwrap_or(spoken);
     match dispatch(commands, &cli.command, lang) {
-        Ok(()) => Exit::Ok,
+        Ok(exit) => exit,
         Err(error) => {
             let _ = writeln!(io::stderr(), "{}", error.render(lang));
             // A check that finds faults has done what it was asked.
@@ -308,30 +345,34 @@ fn run(commands: Commands, args: Vec<OsString>, var: impl Fn(&str) -> Option<Str
     }
 }
 
-fn dispatch(commands: Commands, command: &Command, lang: Lang) -> Result<()> {
-    match command {
+/// Does what is asked; gives how the process leaves where nothing failed.
+fn dispatch(commands: Commands, command: &Command, lang: Lang) -> Result<Exit> {
+    let listen = || Ok::<_, Error>(Session { lang, interrupt: Interrupt::listen(lang)? });
+    let done = match command {
         Command::Replay(args) => {
             let config = args.config()?;
-            let session = Session { lang, interrupt: Interrupt::listen(lang)? };
-            let summary = (commands.replay)(args, &config, &session)?;
+            let summary = (commands.replay)(args, &config, &listen()?)?;
             print(&summary.render(&args.output(), lang))
         }
         Command::Run(args) => {
             let config = config::load(&args.config)?;
-            let session = Session { lang, interrupt: Interrupt::listen(lang)? };
-            (commands.run)(args, &config, &session)
+            (commands.run)(args, &config, &listen()?)
         }
-        Command::Generate(args) => {
-            let session = Session { lang, interrupt: Interrupt::listen(lang)? };
-            (commands.generate)(args, &session)
+        Command::Status(args) => {
+            let (shown, has_findings) = status::ask(args, lang)?;
+            print(&shown)?;
+            return Ok(if has_findings { Exit::Findings } else { Exit::Ok });
         }
+        Command::Lag(args) => print(&status::lag(args, lang)?),
+        Command::Generate(args) => (commands.generate)(args, &listen()?),
         Command::Check(args) => check(args, lang),
         Command::Completion(args) => {
             let mut script = Vec::new();
             clap_complete::generate(args.shell, &mut self::command(lang), "gyre", &mut script);
             print(&String::from_utf8_lossy(&script))
         }
-    }
+    };
+    done.map(|()| Exit::Ok)
 }
 
 fn check(args: &CheckArgs, lang: Lang) -> Result<()> {
@@ -454,6 +495,9 @@ mod tests {
             "run",
             "run --config x",
             "run --config x --state y --workers 257",
+            "status --http-addr 0.0.0.0:80",
+            "status --http-addr nonsense",
+            "status --output xml",
             "generate --wagers 5",
             "generate --output x --faults 2",
             "generate --output x --faults nan",
@@ -462,6 +506,8 @@ mod tests {
         ] {
             assert_eq!(exit(wrong), Exit::Usage, "{wrong}");
         }
+        // Nobody listens at a port that is given to no one.
+        assert_eq!(exit("status --http-addr 127.0.0.1:1"), Exit::Unreachable);
         assert_eq!(exit("check"), Exit::Ok);
         assert_eq!(exit("check /none/such.toml"), Exit::Usage);
         let temp = tempfile::tempdir().unwrap();
@@ -482,6 +528,7 @@ mod tests {
             tick_ms: None,
             postings: false,
             what_if: None,
+            http_addr: None,
         };
         assert_eq!(args.config().unwrap().rules.tick_ms, 1_000);
         assert_eq!(args.output(), PathBuf::from("day/out"));

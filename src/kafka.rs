@@ -3,13 +3,15 @@
 //! The client is librdkafka. Its settings are handed through as the config gives them, but for those on which
 //! correctness rests: Gyre sets these itself.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
+use rdkafka::Statistics;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -144,6 +146,36 @@ impl ClientContext for Listener {
 }
 
 impl ConsumerContext for Listener {}
+
+/// Hears how far partitions go, for what is committed: librdkafka tells now and then what came with what it fetched.
+#[derive(Default)]
+pub struct Ends(Mutex<BTreeMap<String, BTreeMap<i32, u64>>>);
+
+impl Ends {
+    /// The offset behind the last committed message of a partition, as far as it is known.
+    pub fn of(&self, topic: &str, partition: i32) -> Option<u64> {
+        let ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ends.get(topic)?.get(&partition).copied()
+    }
+}
+
+impl ClientContext for Ends {
+    fn log(&self, _level: RDKafkaLogLevel, _facility: &str, _message: &str) {}
+
+    fn error(&self, _error: KafkaError, _reason: &str) {}
+
+    fn stats(&self, statistics: Statistics) {
+        let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, topic) in statistics.topics {
+            let known = topic.partitions.into_iter();
+            let known =
+                known.filter_map(|(number, told)| Some((number, u64::try_from(told.ls_offset).ok()?)));
+            ends.entry(name).or_default().extend(known);
+        }
+    }
+}
+
+impl ConsumerContext for Ends {}
 
 /// Waits for an answer on this thread.
 pub fn block_on<T>(answer: impl Future<Output = T>) -> T {

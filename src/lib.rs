@@ -20,6 +20,8 @@
 //! | [`summary`] | what a run came to |
 //! | [`table`] | boxes and columns for people |
 //! | [`what_if`] | the same stream under other rules |
+//! | [`watch`] | what a process shows to those who watch over it |
+//! | [`status`] | how a run stands, on one screen |
 //! | [`texts`] | every word an operator reads, in English and Korean |
 
 pub mod cli;
@@ -37,7 +39,9 @@ pub mod run;
 pub mod sequencer;
 pub mod sink;
 pub mod source;
+pub mod status;
 pub mod summary;
 pub mod table;
 pub mod texts;
+pub mod watch;
 pub mod what_if;

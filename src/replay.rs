@@ -1,5 +1,6 @@
 //! `gyre replay`: a folder of streams goes through the dataflow, and its books are written.
 
+use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,6 +31,9 @@ use crate::progress::Progress;
 use crate::sequencer::{Counted, Next, Pace, Sequencer};
 use crate::sink::{ChangeLog, FinalFile, OutputFolder, RunWriter};
 use crate::summary::Summary;
+use crate::texts::{Key, Phrase};
+use crate::watch::listener::Listener;
+use crate::watch::{Watch, stages};
 use crate::what_if::{self, Side, WhatIf};
 
 mod provider;
@@ -60,9 +64,11 @@ pub fn run(args: &ReplayArgs, config: &Config, session: &Session) -> Result<Summ
         (false, Some(_)) => Pace::EveryTick,
         (false, None) => Pace::Coarse,
     };
+    let watch = args.http_addr.as_deref().map(|addr| watched(addr, workers, session)).transpose()?;
     let folder = session.open_output(&args.output())?;
     let ran = loop {
-        let (sequencer, meters) = Sequencer::open(&inputs, decoder.clone(), rules.clone(), pace)?;
+        let (mut sequencer, meters) = Sequencer::open(&inputs, decoder.clone(), rules.clone(), pace)?;
+        watch.iter().for_each(|watch| sequencer.watched_by(Arc::clone(watch)));
         let ran = run_once(sequencer, meters, &folder, &settings, other.as_ref(), session)?;
         if *ran.told.answers == *settings.answers {
             break ran;
@@ -70,6 +76,7 @@ pub fn run(args: &ReplayArgs, config: &Config, session: &Session) -> Result<Summ
         // The provider's answers come in as if they had been there all along.
         settings.answers = ran.told.answers.into();
         folder.begin_anew()?;
+        watch.iter().for_each(|watch| watch.begins_anew());
     };
     let mut summary = summarise(&ran.counted, &ran.told.counts);
     summary.what_if = ran.what_if.map(WhatIf::finish);
@@ -102,10 +109,11 @@ fn run_once(
     let job = Arc::new(Job {
         records_shown: progress.records(),
         reader: Reader::new(folder, settings.wanted, settings.workers)?,
-        sequencer,
         what_if: other.is_some().then(WhatIf::default),
         other: other.cloned(),
+        watch: sequencer.watch().cloned(),
         settings: settings.clone(),
+        sequencer,
     });
     let ran = run_workers(&job);
     progress.finish();
@@ -113,6 +121,19 @@ fn run_once(
     let counted = job.sequencer.finish()?;
     let job = Arc::into_inner(job).ok_or_else(|| Error::bug("a worker outlived the run"))?;
     Ok(Ran { counted, told: job.reader.finish()?, what_if: job.what_if })
+}
+
+/// Lets a replay be asked how far it is.
+fn watched(addr: &str, workers: usize, session: &Session) -> Result<Arc<Watch>> {
+    let listener = Listener::open(addr)?;
+    let watch = Watch::new("replay", workers)?;
+    watch.listens(listener.at);
+    watch.health.hydrated();
+    let said = Phrase::new(Key::HttpListens).with("at", listener.at).say(session.lang);
+    listener.serve(Arc::clone(&watch), session.lang)?;
+    // Nobody is there to be told that nobody can be told.
+    let _ = writeln!(std::io::stderr(), "{said}");
+    Ok(watch)
 }
 
 fn random_key() -> Result<JobKey> {
@@ -158,6 +179,8 @@ struct Job {
     sequencer: Sequencer,
     reader: Reader,
     settings: Settings,
+    /// Who looks on, if anybody does.
+    watch: Option<Arc<Watch>>,
     records_shown: Arc<std::sync::atomic::AtomicU64>,
 }
 
@@ -175,6 +198,7 @@ fn run_workers(job: &Arc<Job>) -> Result<()> {
 fn run_worker(worker: &mut Worker, job: &Arc<Job>) {
     let index = worker.index();
     let probe = ProbeHandle::new();
+    job.watch.iter().for_each(|watch| stages::listen(worker, watch));
     let (mut input, dataflow) = {
         let shared = Arc::clone(job);
         let dataflow = worker.next_dataflow_index();
@@ -196,6 +220,7 @@ fn run_worker(worker: &mut Worker, job: &Arc<Job>) {
             worker.drop_dataflow(dataflow);
             return;
         }
+        job.watch.iter().for_each(|watch| watch.health.worker_turns(index));
         match job.sequencer.next(index) {
             Next::Step(mut step) => {
                 let records: usize = step.batches.iter().map(Batch::records).sum();
@@ -248,6 +273,7 @@ fn read<'s>(readings: StreamVec<'s, Tick, Reading>, job: Arc<Job>, index: usize)
                 let mut outcome = Ok(());
                 input.for_each(|_, readings| {
                     for reading in readings.drain(..) {
+                        job.watch.iter().for_each(|watch| watch.counted(&reading.counts));
                         if let (Some(what_if), true) = (&job.what_if, outcome.is_ok()) {
                             outcome = what_if.take(Side::InForce, &reading);
                         }

@@ -21,6 +21,8 @@ use crate::replay;
 use crate::sink::live::{Job, LiveSink, Progress};
 use crate::source::{Positions, Source};
 use crate::texts::{Key, Phrase};
+use crate::watch::Watch;
+use crate::watch::listener::Listener;
 use gather::Gather;
 use halt::Halt;
 use intake::{Intake, WHO as SOURCE};
@@ -57,12 +59,25 @@ pub(crate) use state::sync_folder_of;
 /// # Errors
 /// Exit 2 where source, sinks or state are not as they must be; exit 3 where the world does not play along.
 pub fn run(args: &RunArgs, config: &Config, session: &Session) -> Result<()> {
+    let watch = Watch::new(&config.live.job, args.workers())?;
+    run_watched(args, config, session, watch)
+}
+
+/// The same, watched over by the caller too.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_watched(args: &RunArgs, config: &Config, session: &Session, watch: Arc<Watch>) -> Result<()> {
     let asked = session.interrupt.end_gently();
+    let listener = Listener::open(&args.http_addr)?;
     let source = ends::source(&config.live)?;
     let sinks = ends::sinks(&config.live)?;
     let state = State::open(&args.state, &config.live.job, &config.rules, config.postings)?;
     halt::end_on_panic(session.lang);
     let log = Log::new(session.lang);
+    let at = listener.at;
+    listener.serve(Arc::clone(&watch), session.lang)?;
+    watch.listens(at);
     if state.cut > 0 {
         log.warn(
             Phrase::new(Key::RemapCut)
@@ -75,7 +90,9 @@ pub fn run(args: &RunArgs, config: &Config, session: &Session) -> Result<()> {
     let job = &state.job;
     let began = Phrase::new(Key::RunBegins).with("job", &job.name).with("id", &job.id);
     log.say(began.with("generation", job.generation).with("workers", args.workers()));
-    let run = Run { workers: args.workers(), config, halt: Arc::new(Halt::new(asked)), log };
+    log.say(Phrase::new(Key::HttpListens).with("at", at));
+    watch.begins(&job.id, job.generation, args.workers(), config.rules.tick_ms);
+    let run = Run { workers: args.workers(), config, halt: Arc::new(Halt::new(asked)), log, watch };
     run.all(source, sinks, state)
 }
 
@@ -85,6 +102,7 @@ struct Run<'r> {
     config: &'r Config,
     halt: Arc<Halt>,
     log: Log,
+    watch: Arc<Watch>,
 }
 
 impl Run<'_> {
@@ -97,7 +115,9 @@ impl Run<'_> {
     ) -> Result<Vec<(&'static str, Option<Progress>)>> {
         let progress = sinks.iter_mut().map(|sink| {
             let (name, waits) = (sink.name(), sink.may_be_away());
-            Ok((name, self.open(name, waits, || sink.open(job))?))
+            let progress = self.open(name, waits, || sink.open(job))?;
+            self.watch.sink(name, progress.map_or(0, |known| known.tick));
+            Ok((name, progress))
         });
         let progress = progress.collect::<Result<Vec<_>>>()?;
         let waits = source.may_be_away();
@@ -143,17 +163,18 @@ impl Run<'_> {
             inboxes: Inboxes::new(self.workers),
             gather: Gather::new(self.workers),
             halt: Arc::clone(&self.halt),
+            watch: Arc::clone(&self.watch),
         });
         let guards = workers::start(&shared)?;
         let (intake, sync) = (Intake::default(), Sync::default());
-        let (halt, log) = (&*self.halt, &self.log);
+        let (halt, log, watch) = (&*self.halt, &self.log, &*self.watch);
         std::thread::scope(|scope| {
-            scope.spawn(|| shared.gather.run(&outbox, halt));
+            scope.spawn(|| shared.gather.run(&outbox, halt, watch));
             scope.spawn(|| sync.run(&mut remap, &outbox, halt, log));
-            scope.spawn(|| intake.run(&mut *source, &decoder, halt, log));
+            scope.spawn(|| intake.run(&mut *source, &decoder, halt, log, watch));
             for (at, sink) in sinks.iter_mut().enumerate() {
                 let outbox = &outbox;
-                scope.spawn(move || sinking::run(at, &mut **sink, outbox, halt, log));
+                scope.spawn(move || sinking::run(at, &mut **sink, outbox, halt, log, watch));
             }
             let mut ticks = Ticks {
                 intake: &intake,
@@ -163,6 +184,7 @@ impl Run<'_> {
                 decoder: &decoder,
                 rules,
                 log,
+                watch,
                 generation: job.generation,
                 last,
                 places: sound.places,

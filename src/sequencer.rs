@@ -12,7 +12,8 @@
 //! them: so ticks depend on the files alone.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use gyre_dataflows::Tick;
 use gyre_dataflows::batch::Batch;
@@ -24,6 +25,7 @@ use gyre_domain::rules::Rules;
 
 use crate::error::{Error, Result};
 use crate::lines::{Block, BlockReader, Input, Meter};
+use crate::watch::Watch;
 
 /// Lines of a step, about: many enough to work in one go, few enough to stay in memory's nearer parts.
 const STEP_LINES: usize = 96_000;
@@ -85,6 +87,8 @@ pub struct Sequencer {
     pace: Pace,
     files: Vec<FileReader>,
     state: Mutex<State>,
+    /// Who looks on, if anybody does.
+    watch: Option<Arc<Watch>>,
 }
 
 struct FileReader {
@@ -154,7 +158,17 @@ impl Sequencer {
             ended: false,
             error: None,
         };
-        Ok((Self { decoder, rules, pace, files, state: Mutex::new(state) }, meters))
+        Ok((Self { decoder, rules, pace, files, state: Mutex::new(state), watch: None }, meters))
+    }
+
+    /// From now on somebody looks on.
+    pub fn watched_by(&mut self, watch: Arc<Watch>) {
+        self.watch = Some(watch);
+    }
+
+    /// Who looks on, if anybody does.
+    pub fn watch(&self) -> Option<&Arc<Watch>> {
+        self.watch.as_ref()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -227,8 +241,16 @@ impl Sequencer {
         }
         reader.0 += u64::from(!parts.is_empty());
         drop(reader);
-        let decoded: Vec<Decoded> = parts.iter().map(|part| self.decoder.decode(part)).collect();
+        let decoded: Vec<Decoded> = parts.iter().map(|part| self.decode(part)).collect();
         Ok((!decoded.is_empty()).then_some((number, decoded)))
+    }
+
+    fn decode(&self, lines: &Lines) -> Decoded {
+        let Some(watch) = &self.watch else { return self.decoder.decode(lines) };
+        let began = Instant::now();
+        let decoded = self.decoder.decode(lines);
+        watch.read(lines.topic, decoded.records, lines.bytes.len(), began.elapsed());
+        decoded
     }
 
     /// Admits the blocks of a file that are next in line.

@@ -75,6 +75,15 @@ pub struct Fetched {
     pub next: Position,
 }
 
+/// How much of a partition was not given yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Behind {
+    /// So many records.
+    Records(u64),
+    /// So many bytes: whoever wants to know more must read them.
+    Bytes(u64),
+}
+
 /// A place that records come from, read by one thread.
 ///
 /// **What is promised.** After [`Source::seek`] each partition gives every line behind its place, once and in order, in
@@ -93,6 +102,11 @@ pub trait Source: Send {
     /// Whether it is another system, which may be away when a run starts: then it is waited for.
     fn may_be_away(&self) -> bool {
         false
+    }
+
+    /// How much of each partition was not given yet, as far as that is known without waiting for anybody.
+    fn behind(&self) -> Vec<(Partition, Behind)> {
+        Vec::new()
     }
 
     /// Goes to these places: each partition goes on behind its own; those that are not named begin at their beginning,

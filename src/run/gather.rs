@@ -17,6 +17,8 @@ use super::halt::Halt;
 use super::outbox::Outbox;
 use crate::error::Result;
 use crate::sink::live::{Change, TickRows};
+use crate::watch::board::Tally;
+use crate::watch::{Endpoint, Watch};
 
 /// How often a thread that waits looks whether the run is over.
 pub const LOOK: Duration = Duration::from_millis(50);
@@ -67,15 +69,18 @@ impl Gather {
     }
 
     /// Brings ticks together until the run is over.
-    pub fn run(&self, outbox: &Outbox, halt: &Halt) {
-        let mut through = 0;
+    pub fn run(&self, outbox: &Outbox, halt: &Halt, watch: &Watch) {
+        let (mut through, mut tally) = (0, Tally::default());
         while !halt.is_over() {
             let (ticks, now) = self.wait_beyond(through);
             if now > through {
                 through = now;
-                if let Err(error) = bring_together(ticks, through, outbox) {
+                let seen = |rows: &TickRows| watch.told(&mut tally, rows);
+                if let Err(error) = bring_together(ticks, through, outbox, seen) {
                     return halt.fail(error);
                 }
+                watch.gathered(&mut tally, through);
+                watch.waits(Endpoint::Outbox, outbox.held_bytes(), outbox.held_bytes_max());
             }
         }
     }
@@ -92,13 +97,19 @@ impl Gather {
     }
 }
 
-fn bring_together(ticks: ByTick, through: Tick, outbox: &Outbox) -> Result<()> {
+fn bring_together(
+    ticks: ByTick,
+    through: Tick,
+    outbox: &Outbox,
+    mut seen: impl FnMut(&TickRows),
+) -> Result<()> {
     let mut digest = outbox.digest();
     for (tick, told) in ticks {
         let change = |(head, row)| change(head, row);
         let mut changes: Vec<Change<'_>> = told.iter().flat_map(Rows::iter).map(change).collect();
         if let Some(rows) = TickRows::new(tick, &mut changes, digest) {
             digest = rows.digest;
+            seen(&rows);
             outbox.push(rows)?;
         }
     }

@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gyre_dataflows::decode::{Decoded, Decoder};
 
@@ -17,6 +17,7 @@ use super::halt::Halt;
 use super::log::Log;
 use crate::error::{Error, Result};
 use crate::source::{Fetched, NUMBER_MAX, PARTITION_MAX, Partition, Position, Positions, Source};
+use crate::watch::{Endpoint, Read, Watch};
 
 /// Bytes of lines that wait at most, but for the last poll's.
 const WAITING_BYTES_MAX: usize = 64 << 20;
@@ -26,6 +27,8 @@ const TICK_BYTES_MAX: usize = 16 << 20;
 const POLL: Duration = Duration::from_millis(20);
 /// How long a source that has trouble is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often it is looked how much the source has that was not read.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// What troubles the source is told under.
 pub(super) const WHO: &str = "source";
 
@@ -39,6 +42,8 @@ pub struct Taken {
     pub next: Position,
     /// What they hold.
     pub decoded: Decoded,
+    /// When they were read.
+    pub read: Read,
     bytes: usize,
 }
 
@@ -105,9 +110,10 @@ impl Intake {
     }
 
     /// Reads the source until the run is over, or was asked to end.
-    pub fn run(&self, source: &mut dyn Source, decoder: &Decoder, halt: &Halt, log: &Log) {
+    pub fn run(&self, source: &mut dyn Source, decoder: &Decoder, halt: &Halt, log: &Log, watch: &Watch) {
         let (limit, reached) = (Some(Positions::new()), Positions::new());
-        let mut reading = Reading { intake: self, source, decoder, halt, log, limit, reached };
+        let mut reading =
+            Reading { intake: self, source, decoder, halt, log, watch, limit, reached, looked: None };
         if let Err(error) = reading.run() {
             halt.fail(error);
         }
@@ -121,15 +127,19 @@ struct Reading<'r> {
     decoder: &'r Decoder,
     halt: &'r Halt,
     log: &'r Log,
+    watch: &'r Watch,
     /// What is still to be reached of the limit.
     limit: Option<Positions>,
     /// How far each partition was read.
     reached: Positions,
+    /// When it was last looked how much there is beyond.
+    looked: Option<Instant>,
 }
 
 impl Reading<'_> {
     fn run(&mut self) -> Result<()> {
         while !self.is_over() {
+            self.look();
             if self.limit.as_ref().is_some_and(Positions::is_empty) {
                 self.next_limit()?;
             } else if self.has_room() {
@@ -138,6 +148,14 @@ impl Reading<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Shows how much the source has that was not read, once in a while.
+    fn look(&mut self) {
+        if self.looked.is_none_or(|looked| looked.elapsed() >= LOOK_EVERY) {
+            self.looked = Some(Instant::now());
+            self.watch.behind(&self.source.behind());
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -180,8 +198,11 @@ impl Reading<'_> {
     fn has_room(&self) -> bool {
         let mut state = self.intake.lock();
         if state.bytes >= WAITING_BYTES_MAX {
+            let since = Instant::now();
             state = self.intake.wait(state);
+            self.watch.stalled(Endpoint::Intake, since.elapsed());
         }
+        self.watch.waits(Endpoint::Intake, state.bytes, WAITING_BYTES_MAX as u64);
         state.bytes < WAITING_BYTES_MAX
     }
 
@@ -200,10 +221,13 @@ impl Reading<'_> {
         }
         self.reached.insert(partition, next);
         let (first, bytes) = (lines.first, lines.bytes.len());
+        let at = Instant::now();
         let decoded = self.decoder.decode(&lines);
+        let read = Read { at, records: decoded.records };
+        self.watch.read(partition.topic, read.records, bytes, at.elapsed());
         let mut state = self.intake.lock();
         state.bytes += bytes;
-        state.taken.push_back(Taken { partition, first, next, decoded, bytes });
+        state.taken.push_back(Taken { partition, first, next, decoded, read, bytes });
         self.intake.changed.notify_all();
         Ok(())
     }

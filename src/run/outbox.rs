@@ -181,8 +181,18 @@ impl Outbox {
         None
     }
 
-    /// The sink `at` has committed this.
-    pub fn committed(&self, at: usize, progress: Progress) {
+    /// Bytes of rows that wait.
+    pub fn held_bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
+    /// Bytes of rows beyond which no more ticks are closed.
+    pub fn held_bytes_max(&self) -> u64 {
+        self.held_bytes_max as u64
+    }
+
+    /// The sink `at` has committed this; gives the tick through which every sink has.
+    pub fn committed(&self, at: usize, progress: Progress) -> Tick {
         let mut state = self.lock();
         let sink = &mut state.sinks[at];
         (sink.committed, sink.committed_at) = (progress, Instant::now());
@@ -192,6 +202,7 @@ impl Outbox {
         }
         while state.closed.pop_front_if(|tick| *tick <= least).is_some() {}
         self.changed.notify_all();
+        least
     }
 
     /// From now on sinks commit whatever there is.

@@ -28,6 +28,7 @@ use super::workers::Shared;
 use crate::error::{Error, Result};
 use crate::source::Positions;
 use crate::texts::Key;
+use crate::watch::{Endpoint, Watch};
 
 /// Chunks of old ticks whose limits the source knows ahead.
 const CHUNKS_AHEAD: usize = 2;
@@ -48,6 +49,8 @@ pub struct Ticks<'r> {
     pub rules: &'r Rules,
     /// Who is told.
     pub log: &'r Log,
+    /// Who looks on.
+    pub watch: &'r Watch,
     /// Which start of the job this is.
     pub generation: u64,
     /// The last tick that closed.
@@ -67,14 +70,19 @@ impl Ticks<'_> {
             // Asked to end on the way: nothing was to be committed that would not be made again.
             return Ok(());
         }
+        self.watch.hydrated();
         self.intake.limit(None);
         let mut clock = Clock::new(self.rules.tick_ms)?;
         let mut is_first = true;
         while self.wait_for_next(&clock) {
+            let since = Instant::now();
             if self.outbox.has_room(LOOK) {
                 self.close(&mut clock, std::mem::take(&mut is_first))?;
+            } else {
+                self.watch.stalled(Endpoint::Outbox, since.elapsed());
             }
         }
+        self.watch.health.ends();
         self.log.say(Key::Draining);
         while !halt.has_failed() && !self.outbox.has_room(LOOK) {}
         self.close(&mut clock, is_first)?;
@@ -88,6 +96,7 @@ impl Ticks<'_> {
         let halt = &self.shared.halt;
         let due = Instant::now() + clock.until_next();
         while !halt.is_over() && !halt.is_asked() {
+            self.watch.health.ticks_turn();
             let rest = due.saturating_duration_since(Instant::now());
             if rest.is_zero() {
                 return true;
@@ -104,13 +113,15 @@ impl Ticks<'_> {
         }
         let tick = clock.next(self.last)?;
         let mut places = if is_first { self.places.clone() } else { Positions::new() };
-        let mut batches = self.no_batches();
+        let (mut batches, mut reads) = (self.no_batches(), Vec::new());
         for taken in self.intake.take_for_tick() {
+            reads.push(taken.read);
             places.insert(taken.partition, taken.next);
             self.places.insert(taken.partition, taken.next);
             let ticks = vec![tick; taken.decoded.receipts.len()];
             self.admit(taken, &ticks, &mut batches);
         }
+        self.watch.closed(tick, reads);
         self.sync.add(Row { generation: self.generation, tick, places });
         self.give(batches, tick);
         Ok(())
@@ -155,6 +166,7 @@ impl Ticks<'_> {
             again.tell(self.log);
         }
         while !self.outbox.is_gathered(self.last, LOOK) {
+            self.watch.health.ticks_turn();
             if self.shared.halt.is_over() || self.shared.halt.is_asked() {
                 return Ok(false);
             }
@@ -170,6 +182,7 @@ impl Ticks<'_> {
         let halt = &self.shared.halt;
         let mut batches = self.no_batches();
         while !chunk.is_whole() {
+            self.watch.health.ticks_turn();
             if halt.is_over() || halt.is_asked() {
                 return Ok(false);
             }
@@ -183,10 +196,12 @@ impl Ticks<'_> {
             self.admit(taken, &ticks, &mut batches);
         }
         while !self.outbox.has_room(LOOK) {
+            self.watch.health.ticks_turn();
             if halt.is_over() || halt.is_asked() {
                 return Ok(false);
             }
         }
+        self.watch.closed(chunk.last, Vec::new());
         self.give(batches, chunk.last);
         Ok(true)
     }

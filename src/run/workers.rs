@@ -23,6 +23,7 @@ use super::gather::{ByTick, Gather};
 use super::halt::Halt;
 use crate::error::{Error, Result};
 use crate::sequencer::Step;
+use crate::watch::{Watch, stages};
 
 /// How long an idle worker sleeps at most.
 const PARK: Duration = Duration::from_micros(500);
@@ -72,6 +73,8 @@ pub struct Shared {
     pub gather: Gather,
     /// When to end.
     pub halt: Arc<Halt>,
+    /// Who looks on.
+    pub watch: Arc<Watch>,
 }
 
 /// Starts the workers; they end when the run is over.
@@ -88,6 +91,7 @@ pub fn start(shared: &Arc<Shared>) -> Result<WorkerGuards<()>> {
 fn run_worker(worker: &mut Worker, shared: &Arc<Shared>) {
     let index = worker.index();
     shared.inboxes.threads().push(std::thread::current());
+    stages::listen(worker, &shared.watch);
     let dataflow = worker.next_dataflow_index();
     let mut input = {
         let shared = Arc::clone(shared);
@@ -98,6 +102,7 @@ fn run_worker(worker: &mut Worker, shared: &Arc<Shared>) {
         })
     };
     while !shared.halt.is_over() {
+        shared.watch.health.worker_turns(index);
         let step = shared.inboxes.inbox(index).pop_front();
         if let Some(mut step) = step {
             input.send_batch(&mut step.batches);
@@ -122,6 +127,7 @@ fn hand_on(readings: StreamVec<'_, Tick, Reading>, shared: Arc<Shared>, index: u
             move |(input, frontier), _output| {
                 input.for_each(|_, readings| {
                     for reading in readings.drain(..) {
+                        shared.watch.counted(&reading.counts);
                         sort_out(&reading.changes, &mut told);
                     }
                 });

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use gyre_dataflows::rows::records::{Places, RECOLLECTED};
 use gyre_domain::records::Topic;
 
-use super::{BYTES_MAX, Fetched, Partition, Positions, Source};
+use super::{BYTES_MAX, Behind, Fetched, Partition, Positions, Source};
 use crate::error::{Domain, Error, Result};
 use crate::texts::{Key, Phrase};
 use tail::Tail;
@@ -82,6 +82,11 @@ impl FolderSource {
 impl Source for FolderSource {
     fn places(&self) -> Places {
         Places::Files
+    }
+
+    fn behind(&self) -> Vec<(Partition, Behind)> {
+        let rests = self.tails.iter().filter_map(|tail| Some((tail.partition(), tail.rest_bytes()?)));
+        rests.map(|(partition, bytes)| (partition, Behind::Bytes(bytes))).collect()
     }
 
     fn seek(&mut self, places: &Positions) -> Result<()> {

@@ -22,10 +22,10 @@ use rdkafka::{Message, TopicPartitionList};
 
 use self::blocks::Blocks;
 use self::held::Held;
-use super::{Fetched, NUMBER_MAX, PARTITION_MAX, Partition, Position, Positions, Source};
+use super::{Behind, Fetched, NUMBER_MAX, PARTITION_MAX, Partition, Position, Positions, Source};
 use crate::error::{Domain, Error, Result};
 use crate::kafka::described::{Asker, Described};
-use crate::kafka::{Cluster, Listener, watermarks};
+use crate::kafka::{Cluster, Ends, watermarks};
 use crate::texts::{Key, Phrase};
 
 mod blocks;
@@ -41,7 +41,7 @@ pub struct Topics {
     cluster: Cluster,
     /// The topic of each kind of record.
     names: [String; Topic::ALL.len()],
-    consumer: Arc<BaseConsumer<Listener>>,
+    consumer: Arc<BaseConsumer<Ends>>,
     asker: Asker,
     /// What the topics were when they were last asked, of each kind; none where there is no such topic.
     described: [Option<Described>; Topic::ALL.len()],
@@ -94,8 +94,10 @@ impl Topics {
             ("queued.min.messages", "20000"),
             ("queued.max.messages.kbytes", "8192"),
             ("fetch.wait.max.ms", "50"),
+            // How far partitions go comes with what is fetched anyway.
+            ("statistics.interval.ms", "2000"),
         ];
-        let consumer = cluster.client_config(&own).create_with_context(Listener);
+        let consumer = cluster.client_config(&own).create_with_context(Ends::default());
         let consumer = Arc::new(consumer.map_err(|error| cluster.error(&error))?);
         let asker = Asker::new(&cluster)?;
         let now = Instant::now();
@@ -362,6 +364,15 @@ impl Source for Topics {
 
     fn may_be_away(&self) -> bool {
         true
+    }
+
+    fn behind(&self) -> Vec<(Partition, Behind)> {
+        let ends = self.consumer.context();
+        let records = self.streams.iter().filter_map(|(partition, stream)| {
+            let end = ends.of(self.name(partition.topic), partition.number.into())?;
+            Some((*partition, Behind::Records(end.saturating_sub(stream.next))))
+        });
+        records.collect()
     }
 
     fn seek(&mut self, places: &Positions) -> Result<()> {

@@ -278,6 +278,51 @@ texts! {
     ClockJumpedHelp: "set the clock right, best by NTP, and start again: ticks go by it",
         "시계를 (가급적 NTP로) 맞춘 뒤 다시 시작하십시오. 틱은 이 시계를 따릅니다";
 
+    // The listener.
+    HttpAddrBad: "{addr} is no address to listen at", "{addr}은(는) 수신할 주소가 아닙니다";
+    HttpAddrBadHelp: "write an IP address and a port, as 127.0.0.1:8080 or [::1]:8080; port 0 takes a free one",
+        "127.0.0.1:8080이나 [::1]:8080처럼 IP 주소와 포트를 쓰십시오. 포트 0은 빈 포트를 씁니다";
+    HttpAddrOpen: "{addr} could be reached from other machines, and there is neither TLS nor a token here yet",
+        "{addr}은(는) 다른 컴퓨터에서 접근할 수 있는데, 아직 TLS도 토큰도 없습니다";
+    HttpAddrOpenHelp: "name an address of this machine alone, as 127.0.0.1:8080, and let a TLS proxy go on from there",
+        "127.0.0.1:8080처럼 이 컴퓨터에서만 닿는 주소를 지정하고, 그 앞에 TLS 프록시를 두십시오";
+    HttpBusy: "cannot listen at {addr}", "{addr}에서 수신할 수 없습니다";
+    HttpBusyHelp: "another program has the port: stop it, or name another with --http-addr (127.0.0.1:0 takes a free one)",
+        "다른 프로그램이 포트를 쓰고 있습니다. 그 프로그램을 멈추거나 --http-addr로 다른 포트를 지정하십시오(127.0.0.1:0은 빈 포트)";
+    HttpListens: "figures, health and status: http://{at}/", "지표, 상태 확인, 현황: http://{at}/";
+    HttpIndex: "gyre\n/metrics    figures, for Prometheus\n/livez      it turns\n/startupz   the books are back\n/readyz     the books are fresh (each with ?verbose)\n/v1/status  how things stand, as JSON",
+        "gyre\n/metrics    Prometheus 지표\n/livez      동작 중\n/startupz   장부 복원 완료\n/readyz     장부가 최신 (각각 ?verbose 가능)\n/v1/status  현황 (JSON)";
+    HealthAnswers: "answers", "응답함";
+    HealthTurned: "turned {ms} ms ago", "{ms}ms 전에 동작";
+    HealthHydrated: "the books are as they were before the start", "시작 전의 장부를 되살림";
+    HealthHydrating: "the books of before the start are being made again", "시작 전의 장부를 다시 만드는 중";
+    HealthAge: "the books are {seconds} s old", "장부가 {seconds}초 전 기준";
+    HealthNoTick: "no tick has closed yet", "아직 닫힌 틱이 없음";
+    HealthStays: "was not asked to end", "종료 요청 없음";
+    HealthEnds: "was asked to end", "종료 요청을 받음";
+
+    // The status.
+    StatusAway: "nobody answers at {addr}", "{addr}에서 응답이 없습니다";
+    StatusAwayHelp: "start `gyre run`, or name the address that it told with --http-addr",
+        "`gyre run`을 시작하거나, 시작할 때 알린 주소를 --http-addr로 지정하십시오";
+    StatusStranger: "what answers at {addr} is no gyre, or another version of it", "{addr}에서 응답하는 것은 gyre가 아니거나 다른 버전입니다";
+    StatusRight: "Are the books right?", "장부가 맞는가?";
+    StatusFresh: "How fresh are they?", "얼마나 최신인가?";
+    LagUnread: "Not read yet", "아직 읽지 않음";
+    LagRecords: "records", "건";
+    StatusSinks: "Where they went", "내보낸 곳";
+    SectionQuarantine: "In quarantine", "격리";
+    StatusHydrating: "the books are being brought back", "장부를 되살리는 중";
+    StatusReady: "fresh", "최신";
+    StatusBehind: "OLD: see what holds it up", "뒤처짐: 무엇이 막는지 확인하십시오";
+    StatusAge: "age of the books", "장부 경과 시간";
+    StatusAsOf: "as of", "기준 시각";
+    StatusJob: "job", "작업";
+    StatusStart: "start {generation}", "{generation}번째 시작";
+    StatusMemory: "memory", "메모리";
+    StatusSinkBehind: "changes, {seconds} s behind", "건 변경, {seconds}초 뒤";
+    StatusSinkTrouble: "changes, CANNOT GO ON: tried again ({errors} failures)", "건 변경, 진행 불가: 다시 시도 중 (실패 {errors}회)";
+
     // A run: what it tells.
     Warning: "warning", "경고";
     HeldUp: "{who} cannot go on; it is tried again until it can, and the source waits meanwhile",

@@ -66,7 +66,7 @@ impl Job {
     fn start(&self) -> Running {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.path("log")).unwrap();
         let child = Command::new(GYRE)
-            .args(["run", "--workers", "2", "--lang", "en", "--config"])
+            .args(["run", "--workers", "2", "--lang", "en", "--http-addr", "127.0.0.1:0", "--config"])
             .arg(self.path("gyre.toml"))
             .arg("--state")
             .arg(self.path("state"))

@@ -101,8 +101,16 @@ impl Job {
 
     pub fn command(&self, workers: usize) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gyre"));
-        command.args(["run", "--workers", &workers.to_string(), "--lang", "en", "--config"]);
-        command.arg(self.path("gyre.toml")).arg("--state").arg(self.path("state"));
+        command.args([
+            "run",
+            "--workers",
+            &workers.to_string(),
+            "--lang",
+            "en",
+            "--http-addr",
+            "127.0.0.1:0",
+        ]);
+        command.arg("--config").arg(self.path("gyre.toml")).arg("--state").arg(self.path("state"));
         command.stdin(Stdio::null()).stdout(Stdio::null());
         command
     }

@@ -50,6 +50,12 @@ impl Tail {
         self.partition
     }
 
+    /// Bytes that were not given; nothing where there is no such file.
+    pub fn rest_bytes(&self) -> Option<u64> {
+        let length = fs::metadata(&self.path).ok()?.len();
+        Some(length.saturating_sub(self.at.byte))
+    }
+
     /// Goes to a place.
     pub fn seek(&mut self, place: Position) -> Result<()> {
         self.at = place;

@@ -1,0 +1,249 @@
+//! `gyre status`: one screen on a run. Are the books right, how fresh are they, what is wrong?
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::header::HOST;
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::cli::{Screen, StatusArgs};
+use crate::error::{Domain, Error, Result, bytes};
+use crate::table::{Align, Table, thousands};
+use crate::texts::{self, Key, Lang, Phrase};
+use crate::watch::listener;
+use crate::watch::status::{Caused, Lag, Sink, State, Status};
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of an answer.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+
+/// Asks, and gives what is shown, and whether anything is wrong.
+///
+/// # Errors
+/// Exit 2 for an address that is none; exit 3 where nobody answers there, or nobody that is known.
+pub fn ask(args: &StatusArgs, lang: Lang) -> Result<(String, bool)> {
+    let (answer, status) = status(args)?;
+    let shown = match args.output {
+        Screen::Json => String::from_utf8_lossy(&answer).into_owned(),
+        Screen::Table => show(&status, lang),
+    };
+    Ok((shown, status.has_findings()))
+}
+
+/// Asks what was not read yet, and how far behind sinks are.
+///
+/// # Errors
+/// As [`ask`].
+pub fn lag(args: &StatusArgs, lang: Lang) -> Result<String> {
+    let (_, status) = status(args)?;
+    if args.output == Screen::Json {
+        let Status { as_of, lags, sinks, .. } = &status;
+        return Ok(format!("{}\n", serde_json::json!({ "as_of": as_of, "lags": lags, "sinks": sinks })));
+    }
+    let mut rows = Rows::new(lang);
+    rows.lags(&status);
+    rows.sinks(&status);
+    Ok(rows.table.render())
+}
+
+fn status(args: &StatusArgs) -> Result<(Vec<u8>, Status)> {
+    let answer = get(listener::address(&args.http_addr)?, "/v1/status")?;
+    let status = serde_json::from_slice(&answer).map_err(|error| stranger(&args.http_addr, error))?;
+    Ok((answer, status))
+}
+
+fn stranger(addr: impl std::fmt::Display, cause: impl std::fmt::Display) -> Error {
+    let what = Phrase::new(Key::StatusStranger).with("addr", addr);
+    Error::unreachable(Domain::Input, what).cause(cause).help(Key::StatusAwayHelp)
+}
+
+/// What is answered under a path.
+fn get(at: SocketAddr, path: &str) -> Result<Vec<u8>> {
+    let away = |cause: String| {
+        let what = Phrase::new(Key::StatusAway).with("addr", at);
+        Error::unreachable(Domain::Input, what).cause(cause).help(Key::StatusAwayHelp)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| away(error.to_string()))?;
+    let answered = runtime.block_on(async { tokio::time::timeout(PATIENCE, converse(at, path)).await });
+    match answered {
+        Ok(Ok((StatusCode::OK, body))) => Ok(body),
+        Ok(Ok((status, _))) => Err(stranger(at, status)),
+        Ok(Err(error)) => Err(away(error.to_string())),
+        Err(late) => Err(away(late.to_string())),
+    }
+}
+
+async fn converse(
+    at: SocketAddr,
+    path: &str,
+) -> Result<(StatusCode, Vec<u8>), Box<dyn std::error::Error + Send + Sync>> {
+    let stream = TcpStream::connect(at).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    // It ends with the runtime.
+    tokio::spawn(connection);
+    let request = Request::get(path).header(HOST, at.to_string()).body(Empty::<Bytes>::new())?;
+    let response = sender.send_request(request).await?;
+    let status = response.status();
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await?.to_bytes();
+    Ok((status, body.to_vec()))
+}
+
+/// The screen.
+fn show(status: &Status, lang: Lang) -> String {
+    let mut rows = Rows::new(lang);
+    rows.books(status);
+    rows.freshness(status);
+    rows.inputs(status);
+    rows.sinks(status);
+    rows.anomalies(status);
+    rows.caused(Key::SectionRejects, &status.rejects);
+    rows.caused(Key::SectionQuarantine, &status.quarantine);
+    rows.table.render()
+}
+
+struct Rows {
+    table: Table,
+    lang: Lang,
+}
+
+impl Rows {
+    fn new(lang: Lang) -> Self {
+        Self { table: Table::new(&[Align::Left, Align::Right, Align::Left]), lang }
+    }
+
+    fn say(&self, what: impl Into<Phrase>) -> String {
+        what.into().say(self.lang)
+    }
+
+    fn row(&mut self, name: String, number: String, says: String) {
+        self.table.row([name, number, says]);
+    }
+
+    fn books(&mut self, status: &Status) {
+        self.table.section(self.say(Key::StatusRight));
+        for book in &status.books {
+            let verdict = if book.imbalance == "0" { Key::Balanced } else { Key::NotBalanced };
+            let name = self.say(Phrase::new(Key::RowImbalance).with("currency", &book.currency));
+            self.row(name, decimal(&book.imbalance, book.exponent), self.say(verdict));
+            if book.held != "0" {
+                let name = self.say(Phrase::new(Key::RowWhatIfHeldOf).with("currency", &book.currency));
+                self.row(name, decimal(&book.held, book.exponent), String::new());
+            }
+        }
+        let wagers = status.wagers;
+        let counts = [
+            (Key::RowOpen, wagers.open),
+            (Key::RowSettled, wagers.settled),
+            (Key::RowCancelled, wagers.cancelled),
+        ];
+        for (key, count) in counts {
+            self.row(self.say(key), thousands(count), String::new());
+        }
+    }
+
+    fn freshness(&mut self, status: &Status) {
+        self.table.section(self.say(Key::StatusFresh));
+        let state = match status.state {
+            State::Hydrating => Key::StatusHydrating,
+            State::Ready => Key::StatusReady,
+            State::Behind => Key::StatusBehind,
+        };
+        let age =
+            status.behind_ms.map_or_else(|| "-".to_owned(), |ms| format!("{:.1} s", ms as f64 / 1_000.0));
+        self.row(self.say(Key::StatusAge), age, self.say(state));
+        self.row(self.say(Key::StatusAsOf), String::new(), status.as_of.at.clone());
+        let start = Phrase::new(Key::StatusStart).with("generation", status.generation);
+        self.row(self.say(Key::StatusJob), String::new(), format!("{}, {}", status.job, self.say(start)));
+        self.row(self.say(Key::StatusMemory), bytes(status.resident_bytes), String::new());
+    }
+
+    fn inputs(&mut self, status: &Status) {
+        self.table.section(self.say(Key::SectionInput));
+        for input in status.inputs.iter().filter(|input| input.records > 0) {
+            self.row(input.source.clone(), thousands(input.records), String::new());
+        }
+    }
+
+    fn lags(&mut self, status: &Status) {
+        self.table.section(self.say(Key::LagUnread));
+        if status.lags.is_empty() {
+            self.row(self.say(Key::RowNone), String::new(), String::new());
+        }
+        for Lag { source, partition, records, bytes: rest } in &status.lags {
+            let name = format!("{source}/{partition}");
+            let (number, unit) = match (records, rest) {
+                (Some(records), _) => (thousands(*records), self.say(Key::LagRecords)),
+                (None, rest) => (bytes(rest.unwrap_or(0)), String::new()),
+            };
+            self.row(name, number, unit);
+        }
+    }
+
+    fn sinks(&mut self, status: &Status) {
+        self.table.section(self.say(Key::StatusSinks));
+        for sink in &status.sinks {
+            let Sink { name, tick, records, errors, troubled } = sink;
+            let behind_ms = status.as_of.tick.saturating_sub(*tick);
+            let behind = Phrase::new(Key::StatusSinkBehind)
+                .with("seconds", format!("{:.1}", behind_ms as f64 / 1_000.0));
+            let trouble = Phrase::new(Key::StatusSinkTrouble).with("errors", thousands(*errors));
+            let says = if *troubled { self.say(trouble) } else { self.say(behind) };
+            self.row(name.clone(), thousands(*records), says);
+        }
+    }
+
+    fn anomalies(&mut self, status: &Status) {
+        self.table.section(self.say(Key::SectionAnomalies));
+        if status.anomalies.is_empty() {
+            self.row(self.say(Key::RowNone), String::new(), String::new());
+        }
+        for anomaly in &status.anomalies {
+            let meaning = texts::kind(&anomaly.kind).map(|key| self.say(key)).unwrap_or_default();
+            let says = format!("{}: {meaning}", anomaly.severity);
+            self.row(anomaly.kind.clone(), thousands(anomaly.open), says);
+        }
+    }
+
+    fn caused(&mut self, title: Key, counts: &[Caused]) {
+        self.table.section(self.say(title));
+        if counts.is_empty() {
+            self.row(self.say(Key::RowNone), String::new(), String::new());
+        }
+        for Caused { cause, records } in counts {
+            let meaning = texts::cause(cause).map(|key| self.say(key)).unwrap_or_default();
+            self.row(cause.clone(), thousands(*records), meaning);
+        }
+    }
+}
+
+/// Minor units as money is written.
+fn decimal(minor: &str, exponent: u64) -> String {
+    let (sign, digits) = minor.strip_prefix('-').map_or(("", minor), |digits| ("-", digits));
+    let exponent = usize::try_from(exponent).unwrap_or(0).min(38);
+    if exponent == 0 || digits.bytes().any(|byte| !byte.is_ascii_digit()) {
+        return minor.to_owned();
+    }
+    let digits = format!("{digits:0>width$}", width = exponent + 1);
+    let (whole, rest) = digits.split_at(digits.len() - exponent);
+    format!("{sign}{whole}.{rest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn minor_units_read_as_money() {
+        let read = [("0", 0), ("0", 2), ("5", 2), ("-1234", 2), ("1234", 0), ("x", 2)];
+        assert_eq!(
+            read.map(|(minor, exponent)| decimal(minor, exponent)),
+            ["0", "0.00", "0.05", "-12.34", "1234", "x"]
+        );
+    }
+}
