@@ -38,6 +38,8 @@ enum Command {
     Replay(ReplayArgs),
     /// Keep the books of streams that never end
     Run(RunArgs),
+    /// Watch it at work: live records with faults, the books they make, and what can be asked of them
+    Demo(DemoArgs),
     /// Show how a run stands: are the books right, how fresh are they, what is wrong
     Status(StatusArgs),
     /// Show what a run has not read yet, and how far behind its sinks are
@@ -102,6 +104,30 @@ pub struct RunArgs {
     pub state: PathBuf,
 
     /// Worker threads, 1 to 256 [default: one per core]; the books do not depend on them
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=256))]
+    pub workers: Option<u16>,
+
+    /// Address of this machine for /metrics, health and /v1; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = HTTP_ADDR)]
+    pub http_addr: String,
+}
+
+/// What `gyre demo` is asked.
+#[derive(Args, Clone, Debug)]
+pub struct DemoArgs {
+    /// Folder for records, changes and state; it must be empty or not there [default: a new one for temporary files]
+    #[arg(long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+
+    /// Wagers a second, 1 to 100000; there are about twice as many records
+    #[arg(long, value_name = "N", default_value_t = 1_500, value_parser = value_parser!(u32).range(1..=100_000))]
+    pub rate: u32,
+
+    /// Chance by this seed: the same players, games and faults
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+
+    /// Worker threads, 1 to 256 [default: one per core]
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=256))]
     pub workers: Option<u16>,
 
@@ -308,6 +334,8 @@ pub struct Commands {
     pub replay: fn(&ReplayArgs, &Config, &Session) -> Result<Summary>,
     /// Does the books for ever.
     pub run: fn(&RunArgs, &Config, &Session) -> Result<()>,
+    /// Shows what it does.
+    pub demo: fn(&DemoArgs, &Session) -> Result<()>,
     /// Makes records.
     pub generate: fn(&GenerateArgs, &Session) -> Result<()>,
 }
@@ -358,6 +386,7 @@ fn dispatch(commands: Commands, command: &Command, lang: Lang) -> Result<Exit> {
             let config = config::load(&args.config)?;
             (commands.run)(args, &config, &listen()?)
         }
+        Command::Demo(args) => (commands.demo)(args, &listen()?),
         Command::Status(args) => {
             let (shown, has_findings) = status::ask(args, lang)?;
             print(&shown)?;
@@ -446,6 +475,10 @@ mod tests {
                 assert_eq!((args.workers(), config.live.job.as_str()), (2, "books"));
                 Ok(())
             },
+            demo: |args, _| {
+                assert_eq!((args.rate, args.seed, &*args.http_addr), (1_500, 1, HTTP_ADDR));
+                Ok(())
+            },
             generate: |args, _| {
                 assert_eq!((args.wagers, args.seed, args.faults), (Some(5), Some(9), Some(0.25)));
                 Err(Error::unreachable(Domain::Output, Phrase::new(Key::DiskFull)))
@@ -495,6 +528,7 @@ mod tests {
             "run",
             "run --config x",
             "run --config x --state y --workers 257",
+            "demo --rate 0",
             "status --http-addr 0.0.0.0:80",
             "status --http-addr nonsense",
             "status --output xml",
@@ -506,6 +540,7 @@ mod tests {
         ] {
             assert_eq!(exit(wrong), Exit::Usage, "{wrong}");
         }
+        assert_eq!(exit("demo"), Exit::Ok);
         // Nobody listens at a port that is given to no one.
         assert_eq!(exit("status --http-addr 127.0.0.1:1"), Exit::Unreachable);
         assert_eq!(exit("check"), Exit::Ok);

@@ -25,6 +25,7 @@ mod books;
 mod dice;
 mod faults;
 mod games;
+pub mod live;
 mod outbox;
 mod play;
 mod truth;

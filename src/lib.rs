@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`cli`] | commands, flags, help |
 //! | [`config`] | the config file: all its faults in one pass |
+//! | [`demo`] | a house at play, and a run that keeps its books |
 //! | [`generate`] | synthetic operators, their faults and their true books |
 //! | [`lines`] | input files, plain or compressed, in blocks of lines |
 //! | [`sequencer`] | files become steps, each line with its tick |
@@ -26,6 +27,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod error;
 pub mod generate;
 pub mod interrupt;

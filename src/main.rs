@@ -16,5 +16,10 @@ fn main() -> ExitCode {
     // time, to have them zeroed again.
     // SAFETY: the option is set before any other thread is there, and any value of it is sound.
     unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) };
-    cli::main(Commands { replay: gyre::replay::run, run: gyre::run::run, generate: gyre::generate::command })
+    cli::main(Commands {
+        replay: gyre::replay::run,
+        run: gyre::run::run,
+        demo: gyre::demo::run,
+        generate: gyre::generate::command,
+    })
 }

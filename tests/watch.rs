@@ -1,6 +1,8 @@
 //! The program as a whole, watched from outside: what it shows while records come, what probes are told as it begins and
 //! ends, and what a real Prometheus makes of it.
 
+#[path = "watch/demo.rs"]
+mod demo;
 #[path = "watch/figures.rs"]
 mod figures;
 #[path = "watch/gyre.rs"]

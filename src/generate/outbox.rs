@@ -83,6 +83,11 @@ impl Outbox {
     /// Writes all that is left.
     pub fn finish(&mut self) -> io::Result<()> {
         self.release(u64::MAX)?;
+        self.flush()
+    }
+
+    /// Lets readers have what is written.
+    pub fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
 }

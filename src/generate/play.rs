@@ -201,19 +201,7 @@ impl<'p> House<'p> {
         self.first_events();
         let mut events = 0u64;
         while let Some((at_ms, event)) = self.agenda.next() {
-            self.now_ms = at_ms;
-            for out in &mut self.boxes {
-                out.release(at_ms)?;
-            }
-            match event {
-                Event::Plain => self.plain_wager(),
-                Event::Play(session) => self.session_wager(session),
-                Event::Place(ticket, incident) => self.ordinary(ticket, incident),
-                Event::Settle(ticket) => self.settle(&ticket),
-                Event::Move(movement) => self.move_now(movement),
-                Event::Orphan(left) => self.plain_orphan(left),
-                Event::Tale(tale) => self.tale(tale),
-            }
+            self.happens(at_ms, event)?;
             events += 1;
             if events.is_multiple_of(1 << 14) {
                 progress(self.plan.wagers - self.unplaced);
@@ -228,7 +216,44 @@ impl<'p> House<'p> {
         Ok(Played { cast, books, boxes, incidents, deck, desk })
     }
 
-    fn first_events(&mut self) {
+    /// Something happens; what arrives before it is written.
+    fn happens(&mut self, at_ms: u64, event: Event) -> io::Result<()> {
+        self.now_ms = at_ms;
+        for out in &mut self.boxes {
+            out.release(at_ms)?;
+        }
+        match event {
+            Event::Plain => self.plain_wager(),
+            Event::Play(session) => self.session_wager(session),
+            Event::Place(ticket, incident) => self.ordinary(ticket, incident),
+            Event::Settle(ticket) => self.settle(&ticket),
+            Event::Move(movement) => self.move_now(movement),
+            Event::Orphan(left) => self.plain_orphan(left),
+            Event::Tale(tale) => self.tale(tale),
+        }
+        Ok(())
+    }
+
+    /// Plays what happens until `now_ms`, and writes what has arrived by then; `false` where nothing will happen any more.
+    pub(super) fn play_until(&mut self, now_ms: u64) -> io::Result<bool> {
+        while self.agenda.next_ms().is_some_and(|at_ms| at_ms <= now_ms) {
+            if let Some((at_ms, event)) = self.agenda.next() {
+                self.happens(at_ms, event)?;
+            }
+        }
+        for out in &mut self.boxes {
+            out.release(now_ms)?;
+            out.flush()?;
+        }
+        Ok(self.agenda.next_ms().is_some())
+    }
+
+    /// Lets readers have everything that has arrived.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.boxes.iter_mut().try_for_each(Outbox::flush)
+    }
+
+    pub(super) fn first_events(&mut self) {
         if self.plan.plain {
             self.later(self.plan.start_ms, Event::Plain);
             if self.plan.orphans > 0 {

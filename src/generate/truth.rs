@@ -18,7 +18,7 @@ use super::{Plan, Written};
 /// Lists longer than this are only counted (balances: hashed too).
 const LISTED_MAX: usize = 100_000;
 /// Accounts have their rows since this long before play begins.
-const KNOWN_MS: u64 = 60 * 24 * 3_600_000;
+pub const KNOWN_MS: u64 = 60 * 24 * 3_600_000;
 /// The files of the outboxes.
 const FILES: [&str; 3] = ["wagers.jsonl", "outcomes.jsonl", "payments.jsonl"];
 

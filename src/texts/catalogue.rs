@@ -301,10 +301,28 @@ texts! {
     HealthStays: "was not asked to end", "종료 요청 없음";
     HealthEnds: "was asked to end", "종료 요청을 받음";
 
+    // The demo.
+    DemoNotEmpty: "{path} is not empty", "{path} 폴더가 비어 있지 않습니다";
+    DemoNotEmptyHelp: "name an empty folder, or none: each demo is a job of its own",
+        "빈 폴더를 지정하거나 지정하지 마십시오. 데모는 매번 별개의 작업입니다";
+    DemoBegins: "A house of {accounts} players begins to play: {rate} wagers a second, some of which go wrong, and now and then a game that pays too much.
+  records       {path}/in/*.jsonl
+  what follows  {path}/out/changes-*.jsonl
+  the screen    gyre status --http-addr {addr}
+  figures       http://{addr}/metrics
+Ctrl-C ends it; the folder stays.", "플레이어 {accounts}명의 게임장이 시작됩니다. 초당 베팅 {rate}건 중 일부는 잘못되고, 가끔 너무 많이 지급하는 게임이 나타납니다.
+  레코드     {path}/in/*.jsonl
+  결과       {path}/out/changes-*.jsonl
+  현황       gyre status --http-addr {addr}
+  지표       http://{addr}/metrics
+Ctrl-C로 끝납니다. 폴더는 남습니다.";
+    DemoLine: "{rate} records/s, {age} s old, {balanced}; anomalies {anomalies} (games out of band {games}), set aside {rejects}, in quarantine {quarantine}, {memory}",
+        "초당 {rate}건, {age}초 전 기준, 대차 {balanced}; 이상 징후 {anomalies} (환수율 이탈 게임 {games}), 거부 {rejects}, 격리 {quarantine}, {memory}";
+
     // The status.
     StatusAway: "nobody answers at {addr}", "{addr}에서 응답이 없습니다";
-    StatusAwayHelp: "start `gyre run`, or name the address that it told with --http-addr",
-        "`gyre run`을 시작하거나, 시작할 때 알린 주소를 --http-addr로 지정하십시오";
+    StatusAwayHelp: "start `gyre run` or `gyre demo`, or name the address that it told with --http-addr",
+        "`gyre run`이나 `gyre demo`를 시작하거나, 시작할 때 알린 주소를 --http-addr로 지정하십시오";
     StatusStranger: "what answers at {addr} is no gyre, or another version of it", "{addr}에서 응답하는 것은 gyre가 아니거나 다른 버전입니다";
     StatusRight: "Are the books right?", "장부가 맞는가?";
     StatusFresh: "How fresh are they?", "얼마나 최신인가?";

@@ -49,6 +49,11 @@ impl Agenda {
         self.due.push(Reverse((at_ms, self.planned, slot)));
     }
 
+    /// When the next event happens.
+    pub(super) fn next_ms(&self) -> Option<u64> {
+        self.due.peek().map(|Reverse((at_ms, ..))| *at_ms)
+    }
+
     pub(super) fn next(&mut self) -> Option<(u64, Event)> {
         let Reverse((at_ms, _, slot)) = self.due.pop()?;
         self.free.push(slot);
