@@ -25,14 +25,16 @@ use crate::watch::process::Process;
 
 /// Which share of the wagers goes wrong.
 const FAULTS: f64 = 0.004;
-/// How long it plays, if nobody ends it.
-const HOURS: u32 = 24;
+/// How long it plays, if nobody ends it: a disk that nobody looks at is not to be filled.
+const HOURS: u32 = 1;
+/// After how long it forgets, so that memory stays as it is.
+const HORIZON_MS: u64 = 20 * 60_000;
 /// How often it is told how things stand.
 const TELL: Duration = Duration::from_secs(1);
 /// How often it is looked whether all is over.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Runs the command, until Ctrl-C.
+/// Runs the command, for an hour or until Ctrl-C.
 ///
 /// # Errors
 /// Exit 2 for a folder that is in use or an address that is none; exit 3 where the folder cannot be written or the
@@ -82,10 +84,11 @@ fn folder(args: &DemoArgs) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Payouts of a game that is out of band are held, so that this can be seen too.
+/// Payouts of a game that is out of band are held, so that this can be seen too; what is old is forgotten soon.
 fn config(folder: &Path) -> Config {
     let mut config = Config::default();
     config.rules.holds[AnomalyKind::RtpOutOfBand as usize] = true;
+    (config.rules.horizon_ms, config.rules.horizon_open_ms) = (HORIZON_MS, HORIZON_MS);
     config.live.job = "demo".to_owned();
     config.live.source_folder = folder.join("in").display().to_string();
     config.live.sink_files = folder.join("out").display().to_string();

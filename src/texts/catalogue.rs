@@ -310,12 +310,12 @@ texts! {
   what follows  {path}/out/changes-*.jsonl
   the screen    gyre status --http-addr {addr}
   figures       http://{addr}/metrics
-Ctrl-C ends it; the folder stays.", "플레이어 {accounts}명의 게임장이 시작됩니다. 초당 베팅 {rate}건 중 일부는 잘못되고, 가끔 너무 많이 지급하는 게임이 나타납니다.
+Ctrl-C ends it, or an hour; the folder stays. It forgets after 20 minutes, so that memory stays as it is.", "플레이어 {accounts}명의 게임장이 시작됩니다. 초당 베팅 {rate}건 중 일부는 잘못되고, 가끔 너무 많이 지급하는 게임이 나타납니다.
   레코드     {path}/in/*.jsonl
   결과       {path}/out/changes-*.jsonl
   현황       gyre status --http-addr {addr}
   지표       http://{addr}/metrics
-Ctrl-C로 끝납니다. 폴더는 남습니다.";
+Ctrl-C를 누르거나 한 시간이 지나면 끝나며 폴더는 남습니다. 메모리가 늘지 않도록 20분이 지난 것은 잊습니다.";
     DemoLine: "{rate} records/s, {age} s old, {balanced}; anomalies {anomalies} (games out of band {games}), set aside {rejects}, in quarantine {quarantine}, {memory}",
         "초당 {rate}건, {age}초 전 기준, 대차 {balanced}; 이상 징후 {anomalies} (환수율 이탈 게임 {games}), 거부 {rejects}, 격리 {quarantine}, {memory}";
 
@@ -443,6 +443,8 @@ Ctrl-C로 끝납니다. 폴더는 남습니다.";
 
     // The command line.
     AfterHelp: "Examples:
+  gyre demo                                       see it at work: records, faults, books, figures
+  gyre status                                     how a run, or the demo, stands
   gyre generate --wagers 100000 --output day      make a day's records to play with
   gyre replay day                                 do the books; they stand in day/out
   gyre replay day --output books --changes        … in books, with every change by tick
@@ -451,10 +453,12 @@ Ctrl-C로 끝납니다. 폴더는 남습니다.";
 
 Exit codes:
   0  done
-  1  the check found faults
+  1  check or status found faults
   2  wrong flags, wrong config, or input that is not there
   3  the world did not play along: an unreadable file, a full disk; trying again may help
   130 interrupted; 101 a fault in gyre itself", "예:
+  gyre demo                                       작동 모습 보기: 레코드, 오류, 장부, 지표
+  gyre status                                     실행이나 데모의 현황
   gyre generate --wagers 100000 --output day      시험용 하루치 레코드 만들기
   gyre replay day                                 장부 작성 (결과는 day/out)
   gyre replay day --output books --changes        books에 작성, 틱별 변경 내역 포함
@@ -463,7 +467,7 @@ Exit codes:
 
 종료 코드:
   0  완료
-  1  점검에서 오류 발견
+  1  점검(check)이나 현황(status)에서 문제 발견
   2  잘못된 옵션, 잘못된 설정, 없는 입력
   3  읽을 수 없는 파일, 가득 찬 디스크 등 외부 문제 (다시 시도하면 될 수 있음)
   130 중단됨; 101 gyre 자체의 결함";
