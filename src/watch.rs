@@ -35,6 +35,7 @@ pub mod listener;
 pub mod process;
 pub mod stages;
 pub mod status;
+pub mod v1;
 
 /// A topic with more partitions shows them together: the number of series must not follow it.
 const PARTITIONS_MAX: usize = 64;

@@ -290,8 +290,8 @@ texts! {
     HttpBusyHelp: "another program has the port: stop it, or name another with --http-addr (127.0.0.1:0 takes a free one)",
         "다른 프로그램이 포트를 쓰고 있습니다. 그 프로그램을 멈추거나 --http-addr로 다른 포트를 지정하십시오(127.0.0.1:0은 빈 포트)";
     HttpListens: "figures, health and status: http://{at}/", "지표, 상태 확인, 현황: http://{at}/";
-    HttpIndex: "gyre\n/metrics    figures, for Prometheus\n/livez      it turns\n/startupz   the books are back\n/readyz     the books are fresh (each with ?verbose)\n/v1/status  how things stand, as JSON",
-        "gyre\n/metrics    Prometheus 지표\n/livez      동작 중\n/startupz   장부 복원 완료\n/readyz     장부가 최신 (각각 ?verbose 가능)\n/v1/status  현황 (JSON)";
+    HttpIndex: "gyre\n/metrics    figures, for Prometheus\n/livez      it turns\n/startupz   the books are back\n/readyz     the books are fresh (each with ?verbose)\n/v1/status  how things stand, as JSON\n/v1/openapi.json  what can be asked",
+        "gyre\n/metrics    Prometheus 지표\n/livez      동작 중\n/startupz   장부 복원 완료\n/readyz     장부가 최신 (각각 ?verbose 가능)\n/v1/status  현황 (JSON)\n/v1/openapi.json  API 설명";
     HealthAnswers: "answers", "응답함";
     HealthTurned: "turned {ms} ms ago", "{ms}ms 전에 동작";
     HealthHydrated: "the books are as they were before the start", "시작 전의 장부를 되살림";

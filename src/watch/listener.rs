@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 
 use super::Watch;
 use super::health::{self, Probe};
-use super::status::Status;
+use super::v1::{self, Problem};
 use crate::error::{Domain, Error, Result};
 use crate::texts::{Key, Lang, Phrase};
 
@@ -164,13 +164,19 @@ impl Reply {
         Self { status, content: TEXT, body }
     }
 
-    /// A problem as RFC 9457 has it, with a code that stays.
-    fn problem(status: StatusCode, code: &str, detail: &str) -> Self {
+    /// A problem, with a code that stays.
+    fn problem(status: StatusCode, code: &'static str, detail: &str) -> Self {
         let title = status.canonical_reason().unwrap_or_default();
-        let body = serde_json::json!({
-            "type": "about:blank", "title": title, "status": status.as_u16(), "code": code, "detail": detail,
-        });
-        Self { status, content: PROBLEM, body: format!("{body}\n") }
+        let problem = Problem {
+            r#type: "about:blank",
+            title,
+            status: status.as_u16(),
+            code,
+            detail: detail.to_owned(),
+        };
+        // Texts and a number can always be written.
+        let body = serde_json::to_string(&problem).unwrap_or_default() + "\n";
+        Self { status, content: PROBLEM, body }
     }
 }
 
@@ -220,16 +226,16 @@ fn answer(asked: &Asked, path: &str, query: &str) -> Reply {
             Ok(body) => Reply { status: StatusCode::OK, content: METRICS, body },
             Err(error) => internal(&error),
         },
-        "/v1/status" => match serde_json::to_string(&Status::now(watch)) {
-            Ok(body) => Reply { status: StatusCode::OK, content: JSON, body: body + "\n" },
-            Err(error) => internal(&Error::bug(error)),
-        },
         "/" => Reply::of(true, Key::HttpIndex.say(asked.lang).to_owned() + "\n"),
-        _ => Reply::problem(
-            StatusCode::NOT_FOUND,
-            "not_found",
-            "there is nothing under this path; / lists what is",
-        ),
+        _ => match v1::answer(watch, path) {
+            Some(Ok(body)) => Reply { status: StatusCode::OK, content: JSON, body },
+            Some(Err(error)) => internal(&error),
+            None => Reply::problem(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "nothing is under this path; / lists what is",
+            ),
+        },
     }
 }
 

@@ -9,6 +9,7 @@ use gyre_domain::cause::Cause;
 use gyre_domain::records::Topic;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Watch;
 use super::board::{Board, SEVERITIES};
@@ -16,7 +17,7 @@ use super::health::Probe;
 use super::process::Process;
 
 /// The whole answer.
-#[derive(Clone, PartialEq, Serialize, Deserialize, Debug)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, ToSchema, Debug)]
 pub struct Status {
     /// What it is true at.
     pub as_of: AsOf,
@@ -49,7 +50,7 @@ pub struct Status {
 }
 
 /// A moment.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Debug)]
 pub struct AsOf {
     /// The last tick that every worker has closed.
     pub tick: Tick,
@@ -58,7 +59,7 @@ pub struct AsOf {
 }
 
 /// Where a run is in its life.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, Debug)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// The books are brought back.
@@ -70,7 +71,7 @@ pub enum State {
 }
 
 /// Money of one currency.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Debug)]
 pub struct Book {
     /// The currency.
     pub currency: String,
@@ -83,7 +84,7 @@ pub struct Book {
 }
 
 /// What came in of a topic.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Debug)]
 pub struct Input {
     /// The topic.
     pub source: String,
@@ -92,7 +93,7 @@ pub struct Input {
 }
 
 /// What was not read yet of a partition.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Debug)]
 pub struct Lag {
     /// The topic.
     pub source: String,
@@ -105,7 +106,7 @@ pub struct Lag {
 }
 
 /// A sink.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Debug)]
 pub struct Sink {
     /// `files`, `kafka`, `postgres`.
     pub name: String,
@@ -120,7 +121,7 @@ pub struct Sink {
 }
 
 /// Anomalies of a kind.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Debug)]
 pub struct Anomalies {
     /// The kind.
     pub kind: String,
@@ -131,7 +132,7 @@ pub struct Anomalies {
 }
 
 /// Records by cause.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, Debug)]
 pub struct Caused {
     /// The cause.
     pub cause: String,
@@ -140,7 +141,7 @@ pub struct Caused {
 }
 
 /// Wagers by where they stand.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, Debug)]
 pub struct Wagers {
     /// Open ones.
     pub open: u64,

@@ -44,6 +44,14 @@ fn one_screen_says_how_things_stand() {
         program().args(["lag", "--output", "json", "--http-addr", &addr]).output().expect("gyre starts");
     let said: serde_json::Value = serde_json::from_slice(&lag.stdout).expect("JSON");
     assert!(said["lags"].as_array().is_some_and(|lags| lags.iter().all(|lag| lag["bytes"] == 0)), "{said}");
+    let described: serde_json::Value =
+        serde_json::from_str(&running.get("/v1/openapi.json").body).expect("JSON");
+    assert!(described["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")), "{described}");
+    let fields = &described["components"]["schemas"]["Status"]["properties"];
+    let told: serde_json::Value = serde_json::from_str(&running.get("/v1/status").body).expect("JSON");
+    for field in told.as_object().expect("an object").keys() {
+        assert!(fields[field].is_object(), "{field} is not described");
+    }
     assert!(running.get("/v1/status").head.contains("content-type: application/json"));
     assert_eq!(running.end(), Some(0));
     let gone = status(&addr, &["--lang", "en"]);
