@@ -78,7 +78,7 @@ pub struct Fetched {
 /// How much of a partition was not given yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Behind {
-    /// So many records.
+    /// So many records; in Kafka, offsets: the markers of transactions are among them.
     Records(u64),
     /// So many bytes: whoever wants to know more must read them.
     Bytes(u64),

@@ -82,7 +82,7 @@ figures! {
     input_records: IntCounterVec "gyre_input_records_total" ["source"] "Records read, by topic.";
     input_bytes: IntCounterVec "gyre_input_bytes_total" ["source"] "Bytes of lines read, by topic.";
     input_last: GaugeVec "gyre_input_last_record_timestamp_seconds" ["source"] "When a record was last read, by topic.";
-    input_lag_records: GaugeVec "gyre_input_lag_records" ["source", "partition"] "Committed records of a Kafka partition that were not read.";
+    input_lag_records: GaugeVec "gyre_input_lag_records" ["source", "partition"] "Offsets of a Kafka partition that were not read; the markers of transactions are among them.";
     input_lag_bytes: GaugeVec "gyre_input_lag_bytes" ["source", "partition"] "Bytes of a file that were not read.";
     input_oldest: GaugeVec "gyre_input_oldest_unprocessed_timestamp_seconds" [] "When the oldest record was read that is not in every sink; now where all are.";
     input_faults: IntCounterVec "gyre_input_decode_errors_total" ["source", "cause"] "Records set aside by what they say themselves, by topic and cause.";

@@ -99,7 +99,7 @@ pub struct Lag {
     pub source: String,
     /// The partition's number; of files, 1 is what was sent again. `all` where there are very many.
     pub partition: String,
-    /// Records, where the source can say.
+    /// Records, where the source can say: in Kafka, offsets, markers of transactions among them.
     pub records: Option<u64>,
     /// Else bytes.
     pub bytes: Option<u64>,

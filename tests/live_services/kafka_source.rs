@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use gyre::error::{Domain, Error};
 use gyre::source::kafka::Topics;
-use gyre::source::{Partition, Positions, Source};
+use gyre::source::{Behind, Partition, Positions, Source};
 use gyre_domain::records::Topic;
 
 use crate::broker;
@@ -88,6 +88,27 @@ fn only_what_is_committed_comes_once_and_a_place_is_found_again() {
     let (again, _) = take(&mut second, 8 + 3).unwrap();
     assert_eq!(again[&partition(Topic::Wagers, 0)], got[&partition(Topic::Wagers, 0)][12..]);
     assert_eq!(texts(&again[&partition(Topic::Wagers, 1)]), values(5..8));
+}
+
+#[test]
+fn how_far_behind_it_is_it_hears_with_what_it_reads() {
+    let (services, _up) = services::up();
+    let prefix = format!("{}.", fresh("source"));
+    let wagers = format!("{prefix}wagers");
+    broker::make(services, &wagers, 1, "delete");
+    broker::write(services, &wagers, 0, &values(0..5));
+    let mut source = source(services, &prefix);
+    source.seek(&Positions::new()).unwrap();
+    assert_eq!(source.behind(), [], "nothing was heard yet");
+    take(&mut source, 5).unwrap();
+    let part = partition(Topic::Wagers, 0);
+    let until = Instant::now() + Duration::from_secs(40);
+    while source.behind() != [(part, Behind::Records(0))] {
+        assert!(Instant::now() < until, "{:?}", source.behind());
+        source.poll(Duration::from_millis(100)).unwrap();
+    }
+    source.seek(&Positions::new()).unwrap();
+    assert_eq!(source.behind(), [(part, Behind::Records(5))], "all of it is to be read again");
 }
 
 #[test]
