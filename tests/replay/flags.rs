@@ -20,9 +20,13 @@ fn help_tells_the_exits() {
     let help = ran(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
     let help = String::from_utf8(help.stdout).expect("UTF-8");
-    for exit in
-        ["0  done", "1  the check found", "2  wrong flags", "3  the world", "130 interrupted; 101 a fault"]
-    {
+    for exit in [
+        "0  done",
+        "1  check or status found",
+        "2  wrong flags",
+        "3  the world",
+        "130 interrupted; 101 a fault",
+    ] {
         assert!(help.contains(&format!("\n  {exit}")), "{help}");
     }
     assert_eq!(ran(&["--version"]).status.code(), Some(0));
