@@ -83,19 +83,19 @@ BREAKS = [
     (manifests.chart, HELM + "templates/statefulset.yaml", "runAsNonRoot: true", "runAsNonRoot: false", "may be root"),
     (
         manifests.chart,
-        HELM + "templates/_helpers.tpl",
+        HELM + "templates/_names.tpl",
         "readOnlyRootFilesystem: true",
         "readOnlyRootFilesystem: false",
         "its root can be written",
     ),
     (
         manifests.chart,
-        HELM + "templates/_helpers.tpl",
+        HELM + "templates/_names.tpl",
         r"limits: \{cpu: \{\{ .cpu",
         'limits: {cpu: {{ "9" ',
         "its requests are not its limits",
     ),
-    (manifests.chart, HELM + "templates/_helpers.tpl", r"drop: \[ALL\]", "drop: []", "keeps capabilities"),
+    (manifests.chart, HELM + "templates/_names.tpl", r"drop: \[ALL\]", "drop: []", "keeps capabilities"),
     (
         manifests.chart,
         HELM + "templates/statefulset.yaml",
