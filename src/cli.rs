@@ -4,21 +4,23 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, value_parser};
-use clap_complete::Shell;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::config::{self, Config, TICK_MS};
+use crate::config::{self, Config};
 use crate::error::{Domain, Error, Exit, Result};
-use crate::generate::Plan;
 use crate::interrupt::Interrupt;
 use crate::sink::OutputFolder;
 use crate::status;
 use crate::summary::Summary;
 use crate::texts::{HELP_KO, Key, Lang, Phrase};
+
+mod args;
+
+use args::{CheckArgs, CompletionArgs};
+pub use args::{DemoArgs, GenerateArgs, HTTP_ADDR, Preset, ReplayArgs, RunArgs, Screen, StatusArgs};
 
 /// Incremental settlement and integrity engine for online wagering
 #[derive(Parser, Debug)]
@@ -50,260 +52,6 @@ enum Command {
     Check(CheckArgs),
     /// Print the completion script of a shell
     Completion(CompletionArgs),
-}
-
-/// What `gyre replay` is asked.
-#[derive(Args, Clone, Debug)]
-pub struct ReplayArgs {
-    /// Folder with wagers.jsonl, outcomes.jsonl, payments.jsonl and so on
-    #[arg(value_name = "DIR")]
-    pub input: PathBuf,
-
-    /// Folder for the books [default: DIR/out]
-    #[arg(long, value_name = "DIR")]
-    pub output: Option<PathBuf>,
-
-    /// Worker threads, 1 to 256 [default: one per core]; the books do not depend on them
-    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=256))]
-    pub workers: Option<u16>,
-
-    /// Write the change log of every output too, tick by tick
-    #[arg(long)]
-    pub changes: bool,
-
-    /// Config file (TOML); without it DIR/gyre.toml, and without that the defaults
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-
-    /// Length of a tick in milliseconds, before the config's time.tick_ms
-    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(TICK_MS))]
-    pub tick_ms: Option<u64>,
-
-    /// Write postings.jsonl too, as outputs.postings of the config does
-    #[arg(long)]
-    pub postings: bool,
-
-    /// Tell in what_if.json which anomalies and held payouts would differ under the settings rtp and anomalies.* of FILE
-    #[arg(long, value_name = "FILE")]
-    pub what_if: Option<PathBuf>,
-
-    /// Address of this machine at which /metrics and health can be asked meanwhile; port 0 takes a free one
-    #[arg(long, value_name = "ADDR")]
-    pub http_addr: Option<String>,
-}
-
-/// What `gyre run` is asked.
-#[derive(Args, Clone, Debug)]
-pub struct RunArgs {
-    /// Config file (TOML) that names the source and the sinks
-    #[arg(long, value_name = "FILE")]
-    pub config: PathBuf,
-
-    /// Folder for what the job must remember; made where it is not there, and held by one run at a time
-    #[arg(long, value_name = "DIR")]
-    pub state: PathBuf,
-
-    /// Worker threads, 1 to 256 [default: one per core]; the books do not depend on them
-    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=256))]
-    pub workers: Option<u16>,
-
-    /// Address of this machine for /metrics, health and /v1; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = HTTP_ADDR)]
-    pub http_addr: String,
-}
-
-/// What `gyre demo` is asked.
-#[derive(Args, Clone, Debug)]
-pub struct DemoArgs {
-    /// Folder for records, changes and state; it must be empty or not there [default: a new one for temporary files]
-    #[arg(long, value_name = "DIR")]
-    pub output: Option<PathBuf>,
-
-    /// Wagers a second, 1 to 100000; there are about twice as many records
-    #[arg(long, value_name = "N", default_value_t = 1_500, value_parser = value_parser!(u32).range(1..=100_000))]
-    pub rate: u32,
-
-    /// Chance by this seed: the same players, games and faults
-    #[arg(long, value_name = "S", default_value_t = 1)]
-    pub seed: u64,
-
-    /// Worker threads, 1 to 256 [default: one per core]
-    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=256))]
-    pub workers: Option<u16>,
-
-    /// Address of this machine for /metrics, health and /v1; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = HTTP_ADDR)]
-    pub http_addr: String,
-}
-
-/// What `gyre status` and `gyre lag` are asked.
-#[derive(Args, Clone, Debug)]
-pub struct StatusArgs {
-    /// Address at which the run answers
-    #[arg(long, value_name = "ADDR", default_value = HTTP_ADDR)]
-    pub http_addr: String,
-
-    /// How it is shown
-    #[arg(long, value_name = "FORM", value_enum, default_value_t = Screen::Table)]
-    pub output: Screen,
-}
-
-/// How answers are shown.
-#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Screen {
-    /// For people
-    Table,
-    /// For programs
-    Json,
-}
-
-/// Where a run can be asked, unless it is said otherwise.
-pub const HTTP_ADDR: &str = "127.0.0.1:8080";
-
-impl RunArgs {
-    /// How many worker threads do the books.
-    pub fn workers(&self) -> usize {
-        worker_threads(self.workers)
-    }
-}
-
-/// So many worker threads as asked for, or one per core.
-fn worker_threads(asked: Option<u16>) -> usize {
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    asked.map_or_else(cores, usize::from).min(256)
-}
-
-/// The config file that a folder of streams may bring.
-const CONFIG_BESIDE: &str = "gyre.toml";
-
-impl ReplayArgs {
-    /// Where the books go.
-    pub fn output(&self) -> PathBuf {
-        self.output.clone().unwrap_or_else(|| self.input.join("out"))
-    }
-
-    /// How many worker threads do them.
-    pub fn workers(&self) -> usize {
-        worker_threads(self.workers)
-    }
-
-    /// The config that the flags amount to.
-    ///
-    /// # Errors
-    /// As [`config::load`].
-    pub fn config(&self) -> Result<Config> {
-        // A folder of streams may bring the config that they need.
-        let beside =
-            Some(self.input.join(CONFIG_BESIDE)).filter(|path| self.config.is_none() && path.is_file());
-        let path = self.config.as_deref().or(beside.as_deref());
-        let mut config = path.map_or_else(|| Ok(Config::default()), config::load)?;
-        if let Some(tick_ms) = self.tick_ms {
-            config.rules.tick_ms = tick_ms;
-        }
-        config.postings |= self.postings;
-        Ok(config)
-    }
-}
-
-/// What `gyre generate` is asked: a plan to begin with, and what is to be other.
-#[derive(Args, Clone, Debug)]
-pub struct GenerateArgs {
-    /// The plan to begin with
-    #[arg(long, value_name = "NAME", default_value = "hour", alias = "workload")]
-    pub preset: Preset,
-
-    /// Number of wagers
-    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..))]
-    pub wagers: Option<u64>,
-
-    /// Number of accounts that place them
-    #[arg(long, value_name = "N", value_parser = value_parser!(u64).range(1..=50_000_000))]
-    pub accounts: Option<u64>,
-
-    /// Number of games
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1_000_000))]
-    pub games: Option<u32>,
-
-    /// Hours that play lasts, 0.001 to 8784
-    #[arg(long, value_name = "H", value_parser = hours)]
-    pub hours: Option<f64>,
-
-    /// The same seed gives the same bytes
-    #[arg(long, value_name = "S")]
-    pub seed: Option<u64>,
-
-    /// Share of wagers that go wrong, 0 to 1
-    #[arg(long, value_name = "RATE", value_parser = rate)]
-    pub faults: Option<f64>,
-
-    /// Share of outcomes that come too late, 0 to 1
-    #[arg(long, value_name = "RATE", value_parser = rate)]
-    pub late: Option<f64>,
-
-    /// Folder for the records
-    #[arg(long, value_name = "DIR")]
-    pub output: PathBuf,
-}
-
-/// Plans with names.
-#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Preset {
-    /// A lively hour: 100,000 wagers of 2,000 players on 60 games, two in a hundred go wrong
-    Hour,
-    /// The evening of a small operator in fixtures/evening
-    Evening,
-    /// The benchmark workload: 5 M wagers, 100 k players, 500 games, nothing goes wrong but 5,000 orphans
-    Core,
-}
-
-impl GenerateArgs {
-    /// The plan that the flags amount to. Orphans, open wagers and payments of the workload grow with its wagers.
-    pub fn plan(&self) -> Plan {
-        let mut plan = match self.preset {
-            Preset::Hour => Plan::new(&self.output),
-            Preset::Evening => Plan::evening(&self.output),
-            Preset::Core => Plan::core(&self.output),
-        };
-        if let Some(wagers) = self.wagers {
-            let scaled =
-                |number: u64| (u128::from(number) * u128::from(wagers) / u128::from(plan.wagers)) as u64;
-            (plan.payments, plan.orphans) = (scaled(plan.payments), scaled(plan.orphans));
-            (plan.unsettled, plan.wagers) = (scaled(plan.unsettled), wagers);
-        }
-        plan.accounts = self.accounts.unwrap_or(plan.accounts);
-        plan.games = self.games.unwrap_or(plan.games);
-        plan.hours = self.hours.unwrap_or(plan.hours);
-        plan.seed = self.seed.unwrap_or(plan.seed);
-        plan.faults = self.faults.unwrap_or(plan.faults);
-        plan.late = self.late.unwrap_or(plan.late);
-        plan
-    }
-}
-
-/// A share from 0 to 1.
-fn rate(text: &str) -> Result<f64, &'static str> {
-    let rate: Option<f64> = text.parse().ok().filter(|rate| (0.0..=1.0).contains(rate));
-    rate.ok_or("not a rate from 0 to 1")
-}
-
-/// Hours, up to a leap year of them.
-fn hours(text: &str) -> Result<f64, &'static str> {
-    let hours: Option<f64> = text.parse().ok().filter(|hours| (0.001..=8784.0).contains(hours));
-    hours.ok_or("not hours from 0.001 to 8784")
-}
-
-#[derive(Args, Debug)]
-struct CheckArgs {
-    /// Config file (TOML); without it, the defaults are shown
-    #[arg(value_name = "CONFIG")]
-    config: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-struct CompletionArgs {
-    /// The shell
-    #[arg(value_name = "SHELL", value_enum)]
-    shell: Shell,
 }
 
 /// What every command runs within.
@@ -566,7 +314,7 @@ mod tests {
             http_addr: None,
         };
         assert_eq!(args.config().unwrap().rules.tick_ms, 1_000);
-        assert_eq!(args.output(), PathBuf::from("day/out"));
+        assert_eq!(args.output(), std::path::Path::new("day/out"));
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub fn run(args: &ReplayArgs, config: &Config, session: &Session) -> Result<Summ
         folder.begin_anew()?;
         watch.iter().for_each(|watch| watch.begins_anew());
     };
-    let mut summary = summarise(&ran.counted, &ran.told.counts);
+    let mut summary = summarise(&ran.counted, &ran.told);
     summary.what_if = ran.what_if.map(WhatIf::finish);
     if let Some(differences) = &summary.what_if {
         folder.write("what_if.json", &differences.to_json()?)?;
@@ -435,7 +435,8 @@ impl Reader {
     }
 }
 
-fn summarise(counted: &Counted, counts: &Counts) -> Summary {
+fn summarise(counted: &Counted, told: &Finished) -> Summary {
+    let counts = &told.counts;
     let count = |number: i64| u64::try_from(number).unwrap_or_default();
     let topics = Topic::ALL.iter().zip(counted.records);
     let rejects = Cause::ALL.iter().zip(counts.rejects).filter(|(_, number)| *number != 0);
@@ -468,7 +469,7 @@ fn summarise(counted: &Counted, counts: &Counts) -> Summary {
         requested: count(counts.requested),
         same_fault: count(counts.same_fault),
         other_fault: count(counts.other_fault),
-        recollected: count(counts.recollected),
+        recollected: told.answers.len() as u64,
         ..Summary::default()
     }
 }

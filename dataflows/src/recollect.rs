@@ -312,10 +312,8 @@ impl Recollection {
     /// What the provider answers to a request, where a replay has one to ask.
     fn answer(&self, failing: &Failing, tick: Tick, out: &mut Round) {
         let (Some(provider), Some((_, named))) = (&self.settings.provider, &failing.named) else { return };
-        let coming = provider.answers(named, failing.laps, tick, (self.laps.tick_ms, self.laps.loop_ms));
-        let before = out.told.answers.len();
-        out.told.answers.extend(coming);
-        out.told.counts.recollected += (out.told.answers.len() - before) as i64;
+        let laps = (self.laps.tick_ms, self.laps.loop_ms);
+        out.told.answers.extend(provider.answers(named, failing.laps, tick, laps));
     }
 }
 

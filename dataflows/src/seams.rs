@@ -426,8 +426,6 @@ pub struct Counts {
     pub same_fault: i64,
     /// Verdicts that named another cause than the one before.
     pub other_fault: i64,
-    /// Records that a replay's provider sent again.
-    pub recollected: i64,
     /// Commands that apply.
     pub decisions: i64,
     /// Σ balances by currency; zero, or the books are wrong.
@@ -473,7 +471,6 @@ impl Counts {
         self.requested += other.requested;
         self.same_fault += other.same_fault;
         self.other_fault += other.other_fault;
-        self.recollected += other.recollected;
         for &(currency, sum) in &other.imbalance {
             match self.imbalance.iter_mut().find(|entry| entry.0 == currency) {
                 Some(entry) => entry.1 += sum,

@@ -223,7 +223,7 @@ impl Case {
             ("requested", counts.requested),
             ("same_fault", counts.same_fault),
             ("other_fault", counts.other_fault),
-            ("recollected", counts.recollected),
+            ("recollected", told.answers.len() as i64),
         ];
         recovered.chain(others.map(|(name, number)| (name.to_owned(), number))).collect()
     }

@@ -123,11 +123,7 @@ impl Provider {
 
     /// An answer as it enters at a tick, judged as any line is.
     fn admit(&self, Coming { tick, answer }: Coming) -> impl Iterator<Item = Batch> {
-        let found = self.answers.get(answer as usize);
-        found.into_iter().flat_map(move |answer| self.admit_answer(answer, tick))
-    }
-
-    fn admit_answer(&self, answer: &Answer, tick: Tick) -> impl Iterator<Item = Batch> {
+        let answer = &self.answers[answer as usize];
         let mut decoded = self.decoder.decode(&Lines {
             topic: answer.topic,
             partition: RECOLLECTED,

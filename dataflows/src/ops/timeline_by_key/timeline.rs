@@ -365,13 +365,12 @@ impl Timeline {
         if let Some(first) = self.blocks.first_mut().filter(|block| block.events.first().is_some_and(is_past))
         {
             let rest = first.events.split_off(first.events.partition_point(is_past));
-            blocks.push(Block { events: std::mem::replace(&mut first.events, rest), ..Block::default() });
+            let mut old = Block { events: std::mem::replace(&mut first.events, rest), ..Block::default() };
+            old.weigh();
             first.weigh();
+            blocks.push(old);
         }
-        for mut block in blocks {
-            block.weigh();
-            self.forget_block(&block);
-        }
+        blocks.iter().for_each(|block| self.forget_block(block));
         self.read = 0;
         self.forgotten_before_ms = before_ms;
         let minute = (before_ms / MINUTE_MS) as u32;
