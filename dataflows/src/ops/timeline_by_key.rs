@@ -24,12 +24,14 @@ use crate::Tick;
 
 mod changes;
 mod event;
+mod stakes;
 mod timeline;
 
 use changes::Gathered;
 pub use changes::{Change, Changes};
 pub use event::{CLAIM, EVENT, Event, PAYMENT, REVERSED, STAKE, WAGER};
-pub use timeline::{BASELINE, MINUTE_MS, Run, Timeline};
+pub use stakes::BASELINE;
+pub use timeline::{MINUTE_MS, Run, Timeline};
 
 /// The part of a timeline that changed since it was last watched: by time, and whether anything was taken out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

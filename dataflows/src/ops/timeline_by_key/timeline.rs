@@ -1,15 +1,12 @@
 //! The events of one account, in order, with what holds before each block of them.
 
-use std::collections::VecDeque;
-
 use gyre_domain::integrity::payments::Payments;
 use gyre_domain::money::Quantity;
+use smallvec::SmallVec;
 
 use super::event::{EVENT, Event, PAYMENT, STAKE, WAGER};
+use super::stakes::{BASELINE, Stakes};
 use crate::ops::key_index::prefetch;
-
-/// How many stakes before one it is measured against.
-pub const BASELINE: usize = 64;
 
 const BLOCK: usize = 128;
 
@@ -80,7 +77,7 @@ pub struct Timeline {
     read: usize,
     /// What the forgotten events amount to.
     forgotten: Run,
-    forgotten_stakes: VecDeque<(u64, i64)>,
+    forgotten_stakes: Stakes,
     /// Before this time nothing is known any more but what was kept of it.
     forgotten_before_ms: u64,
     /// Wagers placed in each minute, in order.
@@ -132,22 +129,25 @@ impl Timeline {
     fn correct_forgotten(&mut self, event: Event) {
         self.forgotten.sum -= i128::from(event.amount);
         self.forgotten_staked -= i128::from(event.staked());
-        let stake = (event.at_ms(), -event.amount);
-        if event.has(STAKE)
-            && let Some(at) = self.forgotten_stakes.iter().rposition(|kept| *kept == stake)
-        {
-            self.forgotten_stakes.remove(at);
+        if event.has(STAKE) {
+            self.forgotten_stakes.remove((event.at_ms(), -event.amount));
         }
         self.read = 0;
     }
 
     fn insert(&mut self, event: Event) {
         let Some(last) = self.blocks.last_mut() else {
+            // Most accounts never need a second one.
+            self.blocks.reserve_exact(1);
             self.blocks.push(Block::default());
             return self.insert(event);
         };
         if last.events.last().is_none_or(|tail| tail.order() <= event.order()) {
             if last.events.len() < BLOCK {
+                if last.events.len() == last.events.capacity() {
+                    // By a quarter, not twofold: most memory of most accounts is here.
+                    last.events.reserve_exact(last.events.len() / 4 + 4);
+                }
                 last.events.push(event);
                 last.sum += event.amount;
                 last.lowest = last.lowest.min(last.sum);
@@ -276,8 +276,11 @@ impl Timeline {
                 break;
             }
         }
-        let forgotten = self.forgotten_stakes.iter().rev().map(|&(_, stake)| stake);
-        stakes.extend(forgotten.take(BASELINE - stakes.len()));
+        if stakes.len() < BASELINE {
+            let forgotten: SmallVec<[i64; BASELINE]> =
+                self.forgotten_stakes.iter().map(|(_, stake)| stake).collect();
+            stakes.extend(forgotten.iter().rev().take(BASELINE - stakes.len()));
+        }
         stakes.reverse();
         stakes
     }
@@ -382,12 +385,8 @@ impl Timeline {
     fn forget_block(&mut self, block: &Block) {
         self.forgotten = self.forgotten.then_block(block);
         self.forgotten_staked += i128::from(block.staked);
-        for event in block.events.iter().filter(|event| event.has(STAKE)) {
-            // One that was forgotten before may have come again.
-            let at = self.forgotten_stakes.partition_point(|kept| kept.0 <= event.at_ms());
-            self.forgotten_stakes.insert(at, (event.at_ms(), -event.amount));
-        }
-        let surplus = self.forgotten_stakes.len().saturating_sub(BASELINE);
-        self.forgotten_stakes.drain(..surplus);
+        // One that was forgotten before may have come again.
+        let stakes = block.events.iter().filter(|event| event.has(STAKE));
+        self.forgotten_stakes.add(stakes.map(|event| (event.at_ms(), -event.amount)));
     }
 }
