@@ -1,7 +1,7 @@
 //! Final states: one file of rows sorted by key, whatever came in whatever order, in bounded memory.
 //!
 //! ```text
-//!  loose rows ─▶ 64 MiB, sorted ─▶ spills ─────────┐
+//!  loose rows ─▶  8 MiB, sorted ─▶ spills ─────────┐
 //!  runs (a worker's rows, sorted) ─▶ merged at once ─┴▶ merge by key; of equal keys the latest ─▶ <output>.jsonl
 //! ```
 
@@ -21,8 +21,9 @@ use super::{BUFFER_BYTES, Output, OutputFolder, Writer};
 use crate::error::{Error, Result, unreadable, unwritable};
 
 /// Loose rows held in memory before they are spilt, unless said otherwise.
-pub const LOOSE_BYTES_MAX: usize = 64 << 20;
-/// Spills merged into one when there are this many, so that files stay few.
+pub const LOOSE_BYTES_MAX: usize = 8 << 20;
+/// Spills of one size merged into one of the next when there are this many: files stay few, and a row is written once
+/// for each size.
 const SPILLS_MAX: usize = 64;
 const READ_BYTES: usize = 128 << 10;
 
@@ -43,8 +44,8 @@ struct Inner {
 #[derive(Default)]
 struct State {
     loose: Loose,
-    /// Sorted files of loose rows, the oldest first.
-    spills: Vec<PathBuf>,
+    /// Sorted files of loose rows, the oldest first, each with how often its rows were merged.
+    spills: Vec<(PathBuf, u32)>,
     files_made: usize,
 }
 
@@ -112,7 +113,8 @@ impl FinalFile {
             inner.spill(&mut state)?;
         }
         state.loose = Loose::default();
-        let sources: Vec<PathBuf> = mem::take(&mut state.spills).into_iter().chain(runs).collect();
+        let spills = mem::take(&mut state.spills).into_iter().map(|(path, _)| path);
+        let sources: Vec<PathBuf> = spills.chain(runs).collect();
         let target = &inner.target;
         match &sources[..] {
             [only] => fs::rename(only, target).map_err(|error| unwritable(target, 0, &error))?,
@@ -139,16 +141,27 @@ impl Inner {
 
     /// Writes the loose rows held, sorted, to a file of their own.
     fn spill(&self, state: &mut State) -> Result<()> {
-        if state.spills.len() >= SPILLS_MAX {
-            let path = self.scratch(state, "spill");
-            merge(self.output, &state.spills, &path)?;
-            state.spills = vec![path];
-        }
         let path = self.scratch(state, "spill");
         let mut writer = Writer::create(&path)?;
         state.loose.drain_into(self.output, &mut writer)?;
         writer.close()?;
-        state.spills.push(path);
+        state.spills.push((path, 0));
+        self.merge_spills(state)
+    }
+
+    /// Merges the youngest spills, where there are enough of one size.
+    fn merge_spills(&self, state: &mut State) -> Result<()> {
+        while let Some(&(_, times)) = state.spills.last() {
+            let equals = state.spills.iter().rev().take_while(|(_, other)| *other == times).count();
+            if equals < SPILLS_MAX {
+                break;
+            }
+            let path = self.scratch(state, "spill");
+            let merged = state.spills.split_off(state.spills.len() - equals);
+            let merged: Vec<PathBuf> = merged.into_iter().map(|(path, _)| path).collect();
+            merge(self.output, &merged, &path)?;
+            state.spills.push((path, times + 1));
+        }
         Ok(())
     }
 }
