@@ -100,9 +100,10 @@ pub struct House<'p> {
     /// Typical stake of each player, minor units.
     stakes: Vec<i64>,
     end_ms: u64,
-    /// Of a plain house: wagers that will not be settled, deposits not made.
+    /// Of a plain house: wagers that will not be settled, deposits not made, and those made beyond one of each player.
     unsettled: u64,
     deposits: u64,
+    topped_up: u64,
 }
 
 /// What the house leaves when it closes.
@@ -151,6 +152,7 @@ impl<'p> House<'p> {
             end_ms: plan.start_ms + span_ms,
             unsettled: plan.unsettled,
             deposits: plan.payments,
+            topped_up: 0,
         };
         for index in 0..plan.games as usize {
             let mut game = Game::new(index, PROVIDERS_NAMED, plan.start_ms + span_ms / 2, &mut house.dice);

@@ -14,6 +14,7 @@ impl House<'_> {
             self.deposits -= 1;
             self.plain_deposit(player);
         }
+        self.top_up(player, placed);
         let ticket = self.draw_ticket(player, game, stake, false, self.now_ms);
         // Exactly as many unsettled as planned, each wager as likely as another (selection sampling).
         if self.dice.below(self.unplaced + 1) < self.unsettled {
@@ -26,6 +27,17 @@ impl House<'_> {
         if self.unplaced > 0 {
             let next = self.plain_time(placed + 1, self.plan.wagers);
             self.later(next, Event::Plain);
+        }
+    }
+
+    /// Deposits beyond one of each player are spread over the wagers: whoever places one pays what is due by then.
+    fn top_up(&mut self, player: usize, placed: u64) {
+        let spread = u128::from(self.plan.payments.saturating_sub(self.plan.accounts));
+        let due = (spread * u128::from(placed + 1) / u128::from(self.plan.wagers)) as u64;
+        while self.topped_up < due && self.deposits > 0 {
+            self.topped_up += 1;
+            self.deposits -= 1;
+            self.plain_deposit(player);
         }
     }
 
@@ -67,7 +79,7 @@ impl House<'_> {
         self.pay(player, "deposit", amount);
     }
 
-    /// Deposits that were planned and not made: of players who never came, then of anyone again.
+    /// Deposits that were planned and not made: of players who never came, then of anyone.
     pub(super) fn late_deposits(&mut self) {
         let mut player = 0;
         while self.plan.plain && self.deposits > 0 {
