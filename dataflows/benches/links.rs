@@ -88,8 +88,8 @@ fn settings(workers: usize) -> Settings {
     Settings { rest_at_end: false, rules_come: false, ..settings.expect("the default zone is there") }
 }
 
-/// What a run took: the load, each tick's time, rows told.
-type Took = (Duration, Vec<Duration>, usize);
+/// What a run took: the load, each tick's time (of links that were added, and that were withdrawn), rows told.
+type Took = (Duration, [Vec<Duration>; 2], usize);
 
 fn run(name: &str, links: u64, workers: usize) -> Took {
     let name = name.to_owned();
@@ -127,7 +127,7 @@ fn run(name: &str, links: u64, workers: usize) -> Took {
         input.advance_to(tick);
         settle(&mut input, &mut tick);
         let load = started.elapsed();
-        let mut ticks = Vec::new();
+        let mut ticks = [Vec::new(), Vec::new()];
         for change in 0..CHANGES {
             // Half of them new, between any two groups; half of them withdrawn and put back.
             let old = pairs[dice.below(pairs.len() as u64) as usize];
@@ -139,7 +139,7 @@ fn run(name: &str, links: u64, workers: usize) -> Took {
                     input.send((tie(&keys, pair), tick, diff));
                 }
                 settle(&mut input, &mut tick);
-                ticks.push(started.elapsed());
+                ticks[usize::from(diff < 0)].push(started.elapsed());
             }
         }
         if index == 0 {
@@ -157,19 +157,16 @@ fn main() {
     let number = |at: usize, usual: u64| words.get(at).map_or(usual, |word| word.parse().expect("a number"));
     let (links, workers) = (number(1, 2_000_000), number(2, 1) as usize);
     println!("{links} links, {workers} workers; one link more or less, each in a tick of its own\n");
-    println!(
-        "| shape | load, s | rows told | median, ms | 99 of 100, ms | longest, ms |\n|---|---|---|---|---|---|"
-    );
+    println!("| shape | load, s | rows told | a link | median, ms | 99 of 100, ms | longest, ms |");
+    println!("|---|---|---|---|---|---|---|");
     for shape in SHAPES.iter().filter(|shape| words.first().is_none_or(|word| word == *shape)) {
-        let (load, mut ticks, rows) = run(shape, links, workers);
-        ticks.sort_unstable();
-        let at = |share: usize| ticks[(ticks.len() - 1) * share / 100].as_secs_f64() * 1e3;
-        println!(
-            "| {shape} | {:.1} | {rows} | {:.2} | {:.2} | {:.2} |",
-            load.as_secs_f64(),
-            at(50),
-            at(99),
-            at(100)
-        );
+        let (load, ticks, rows) = run(shape, links, workers);
+        let mut head = format!("| {shape} | {:.1} | {rows} |", load.as_secs_f64());
+        for (what, mut ticks) in ["more", "less"].into_iter().zip(ticks) {
+            ticks.sort_unstable();
+            let at = |share: usize| ticks[(ticks.len() - 1) * share / 100].as_secs_f64() * 1e3;
+            println!("{head} {what} | {:.2} | {:.2} | {:.2} |", at(50), at(99), at(100));
+            "| | | |".clone_into(&mut head);
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! Faults: what stages that judge records tell of those that failed, and how a failed record is asked for its verdict
-//! again. What a stage holds of this is the records asked in the tick at hand, and until when any may be.
+//! again. A verdict that is the last one's over again is told by saying nothing, like all that does not change: when the tick
+//! of a lap is complete, what was told before it still holds. What a stage holds of this is the records whose names are
+//! asked for in the tick at hand, and until when any may be.
 
 use std::cell::Cell;
 use std::sync::Arc;
 
 use gyre_domain::cause::Cause;
 use gyre_domain::records::{Record, Topic, digest, hex};
-use hashbrown::HashMap;
+use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -35,7 +37,7 @@ pub type Faults = SmallVec<[Fault; 1]>;
 pub enum Verdict {
     /// It is a fault, for the first time or for another cause.
     Failed,
-    /// It entered again, and is a fault still.
+    /// It entered again and is a fault still, and whose it is was asked for.
     Again,
     /// It is no fault any more.
     Mended,
@@ -152,8 +154,10 @@ pub struct FaultTeller {
     workers: usize,
     /// `None` where nobody asks for faults.
     laps: Option<LapsOfOne>,
-    /// Which of its laps each is on.
-    entered: HashMap<u128, u8, Keyed>,
+    /// Those that nobody asks for are named when the fold rests.
+    names_at_rest: bool,
+    /// Those that entered again on the lap on which they are named.
+    asked: HashSet<u128, Keyed>,
     enters_until: Cell<Tick>,
 }
 
@@ -162,9 +166,9 @@ pub struct FaultTeller {
 pub struct LapsOfOne {
     /// How many there are.
     pub number: usize,
-    /// On which of them, if it is a fault still, whoever judges the record says whose it is: the first where requests
-    /// are read as they are made, else the last, for most records are mended by then.
-    pub named_on: usize,
+    /// On which of them, if it is a fault still, whoever judges the record says whose it is, where requests are read as
+    /// they are made; else on the last, or at rest, for most records are mended by then.
+    pub named_on: Option<usize>,
     /// How long after it failed the last of them is due at most.
     pub all_within_ms: u64,
 }
@@ -172,7 +176,15 @@ pub struct LapsOfOne {
 impl FaultTeller {
     /// A teller for `laps` of each record; `None` tells nothing.
     pub fn new(keys: JobKey, workers: usize, laps: Option<LapsOfOne>) -> Self {
-        Self { keys, workers, laps, entered: HashMap::default(), enters_until: Cell::new(0) }
+        let asked = HashSet::default();
+        Self { keys, workers, laps, names_at_rest: false, asked, enters_until: Cell::new(0) }
+    }
+
+    /// The same for a fold that tells the faults of its keys at rest: where nobody asks before, their names, which cost
+    /// a digest each, are told only of those that stand then.
+    pub fn naming_at_rest(self) -> Self {
+        let names_at_rest = self.laps.is_some_and(|laps| laps.named_on.is_none());
+        Self { names_at_rest, ..self }
     }
 
     /// The last tick at which a record may enter again, going by what was told. Laps count from the start of a fault,
@@ -196,16 +208,25 @@ impl FaultTeller {
 
     /// A failed record enters again, on a lap of this number (from 1).
     pub fn enter(&mut self, id: u128, lap: u8) {
-        self.entered.insert(id, lap);
+        let Some(laps) = self.laps.filter(|_| !self.names_at_rest) else { return };
+        if laps.named_on.unwrap_or(laps.number) == usize::from(lap) {
+            self.asked.insert(id);
+        }
+    }
+
+    /// Whether anybody who entered again is asked for a name.
+    #[inline]
+    pub fn asks(&self) -> bool {
+        !self.asked.is_empty()
     }
 
     /// All keys of the tick have had their turn.
     pub fn turned(&mut self) {
-        self.entered.clear();
+        self.asked.clear();
     }
 
-    /// Tells what has changed between the faults of a key, and the verdicts on those that entered again. `named` tells
-    /// whose they are.
+    /// Tells what has changed between the faults of a key, and whose those are that are asked. `named` tells whose they
+    /// are.
     pub fn differ(
         &self,
         home: Home,
@@ -214,37 +235,27 @@ impl FaultTeller {
         named: impl Fn(u128) -> Option<Named>,
         out: &mut Vec<FaultBatch>,
     ) {
-        if !self.is_on() || before == after && (self.entered.is_empty() || after.is_empty()) {
+        if !self.is_on() || before == after && (!self.asks() || after.is_empty()) {
             return;
         }
-        let mut tell = |fault: &Fault, verdict: Verdict| {
-            let is_asked = match verdict {
-                Verdict::Again => {
-                    let lap = self.entered.get(&fault.id).copied().map(usize::from);
-                    lap.is_some() && lap == self.laps.map(|laps| laps.named_on)
-                }
-                Verdict::Failed => {
-                    // An unsound record has its names at hand, and may be asked where another is not.
-                    home.is_unsound
-                        || self.laps.is_some_and(|laps| laps.number == 0)
-                        || !fault.cause.enters_again()
-                }
-                Verdict::Mended | Verdict::Forgotten => false,
-            };
-            let named = if is_asked { named(fault.id).map(Arc::new) } else { None };
+        let mut tell = |fault: &Fault, verdict: Verdict, is_named: bool| {
+            let named = if is_named { named(fault.id).map(Arc::new) } else { None };
             self.push(
                 FaultChange { id: fault.id, home, verdict, cause: fault.cause as u8, tick, named },
                 out,
             );
         };
         for fault in before.iter().filter(|fault| after.iter().all(|other| other.id != fault.id)) {
-            tell(fault, Verdict::Mended);
+            tell(fault, Verdict::Mended, false);
         }
         for fault in after {
-            if self.entered.contains_key(&fault.id) {
-                tell(fault, Verdict::Again);
+            if self.asked.contains(&fault.id) {
+                tell(fault, Verdict::Again, true);
             } else if !before.contains(fault) {
-                tell(fault, Verdict::Failed);
+                // An unsound record has its names at hand, and may be asked where another is not.
+                let never_enters =
+                    self.laps.is_some_and(|laps| laps.number == 0) || !fault.cause.enters_again();
+                tell(fault, Verdict::Failed, home.is_unsound || never_enters);
             }
         }
     }
@@ -267,6 +278,20 @@ impl FaultTeller {
             let (cause, named) = (fault.cause as u8, named(fault.id).map(Arc::new));
             let verdict = Verdict::Forgotten;
             self.push(FaultChange { id: fault.id, home, verdict, cause, tick, named }, out);
+        }
+    }
+
+    /// Tells the faults that stand for a key at rest, after a tick, where they have no names yet.
+    pub fn rest(
+        &self,
+        home: Home,
+        faults: &[Fault],
+        after: Tick,
+        named: impl Fn(u128) -> Option<Named>,
+        out: &mut Vec<FaultBatch>,
+    ) {
+        if self.names_at_rest {
+            self.forget(home, faults, after, named, out);
         }
     }
 

@@ -121,6 +121,7 @@ impl Settings {
             forget_ticks: (self.horizon_ms / 64).max(1),
             rest_at_end: self.rest_at_end,
             gathers: false,
+            ends_when_closed: false,
         }
     }
 

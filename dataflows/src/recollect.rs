@@ -7,7 +7,8 @@
 //! A lap of a record that failed is the update −(record, n) +(record, n+1) at its due tick. The record itself stays
 //! with whoever judges it; what goes around is its key and the number n, which is counted here, so equality and every
 //! rule ignore n. At its due tick the record is judged again with everything that is known then, and the verdict comes
-//! back: *mended* leaves no trace of the lap, *the same fault* or *another fault* counts the attempt and asks the provider.
+//! back, if it is another one: *mended* leaves no trace of the lap, *another fault*, or *the same fault* where the tick is
+//! complete and nothing came, counts the attempt and asks the provider.
 //! After the last lap the record rests in quarantine, with its history, for as long as it is a fault.
 //!
 //! **Laps cannot touch the books**: a lap files nothing, it only wakes the record's key, and what is told of a key is a
@@ -32,7 +33,7 @@ use crate::faults::{FaultBatch, Home, LapsOfOne, Named, Verdict};
 use crate::graph::Settings;
 use crate::keys::owner;
 use crate::ops::fan_out::fan_out;
-use crate::ops::fold_by_key::{Fold, Slab, Turn, fold_by_key};
+use crate::ops::fold_by_key::{Fold, Pace, Slab, Turn, fold_by_key};
 use crate::rows::{Object, Output, push_raw, write};
 use crate::seams::Reading;
 
@@ -66,7 +67,7 @@ impl Laps {
         // Each is due at the tick at or after its time.
         let each = self.delays_ms.iter().map(|delay| delay + self.tick_ms);
         let number = self.delays_ms.len();
-        LapsOfOne { number, named_on: if are_asked { 1 } else { number }, all_within_ms: each.sum() }
+        LapsOfOne { number, named_on: are_asked.then_some(1), all_within_ms: each.sum() }
     }
 }
 
@@ -89,7 +90,9 @@ impl Outputs<'_> {
 pub fn build<'s>(faults: StreamVec<'s, Tick, FaultBatch>, laps: &Laps, settings: &Settings) -> Outputs<'s> {
     let nothing = empty(faults.scope());
     let fold = Recollection { settings: settings.clone(), laps: laps.clone(), tallied: Tally::default() };
-    let told = fold_by_key(faults, nothing, "keep what fails by record", settings.pace(), fold);
+    // Whoever judges a record may say whose it is when all else has been told.
+    let pace = Pace { ends_when_closed: true, ..settings.pace() };
+    let told = fold_by_key(faults, nothing, "keep what fails by record", pace, fold);
     let (laps, told) = fan_out(told, "hand out laps and requests", |mut round: Round, parts| {
         parts.first.append(&mut round.laps);
         parts.second.push(round.told);
@@ -133,7 +136,7 @@ struct Failing {
     /// Its next lap is under way.
     is_under_way: bool,
     /// Every verdict; empty of a record that does not fail.
-    history: Vec<Judged>,
+    history: SmallVec<[Judged; 4]>,
     /// Its part of its rows, by the least of those who told it: of two in one tick nobody sees which came first.
     named: Option<(Home, Arc<Named>)>,
 }

@@ -38,8 +38,10 @@ pub fn rest(wagers: &mut Wagers, slab: &Slab<Slot>, out: &mut Outbox) -> bool {
         if let Some(&ahead) = resting.order.get(resting.told + 8) {
             wagers.prefetch(&slab.get(ahead).1);
         }
+        let (key, state) = slab.get(slot);
+        wagers.rest_faults(*key, state, tick, out);
         let rest = &mut out.told.rest;
-        wagers.rest_rows(&slab.get(slot).1, tick, &mut rest.loose, Some(&mut rest.sorted));
+        wagers.rest_rows(state, tick, &mut rest.loose, Some(&mut rest.sorted));
         resting.told += 1;
     }
     let done = resting.told == resting.order.len();

@@ -74,7 +74,7 @@ impl Wagers {
             directives: Directives::default(),
             may_hold,
             writer: Writer::new(&settings, teller),
-            faults: settings.fault_teller(),
+            faults: settings.fault_teller().naming_at_rest(),
             settings,
             missing: RefCell::default(),
             log: Log::default(),
@@ -131,6 +131,19 @@ impl Wagers {
     fn tell_faults(&self, home: Home, slot: &Slot, faults: (&Faults, &Faults), tick: Tick, out: &mut Outbox) {
         let named = |id: u128| self.named(slot, id);
         self.faults.differ(home, (faults.0, faults.1), tick, named, &mut out.faults);
+    }
+
+    /// Whether faults of a key may stand, and anybody asks for them.
+    fn may_have_failed(&self, slot: &Slot) -> bool {
+        self.faults.is_on() && (slot.has(MANY) || !slot.has(SETTLED))
+    }
+
+    /// Tells the faults of a key at rest, after a tick.
+    pub(super) fn rest_faults(&self, key: u128, slot: &Slot, tick: Tick, out: &mut Outbox) {
+        if self.may_have_failed(slot) {
+            let faults = self.tell(slot, tick).faults;
+            self.faults.rest(home(key), &faults, tick, |id| self.named(slot, id), &mut out.faults);
+        }
     }
 
     /// Whose a fault is.
@@ -351,7 +364,7 @@ impl Fold for Wagers {
         if self.settings.rest_at_end {
             self.rest_rows(slot, now, &mut out.told.rest.loose, None);
         }
-        if self.faults.is_on() && (slot.has(MANY) || !slot.has(SETTLED)) {
+        if self.may_have_failed(slot) {
             let faults = self.tell(slot, now).faults;
             let after = self.forget_after(slot);
             self.faults.forget(home(key), &faults, after, |id| self.named(slot, id), &mut out.faults);

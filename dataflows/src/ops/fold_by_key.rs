@@ -25,7 +25,7 @@ use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::operators::generic::operator::empty;
-use timely::progress::frontier::{Antichain, MutableAntichain};
+use timely::progress::frontier::Antichain;
 
 use super::calendar::Calendar;
 use super::held::Held;
@@ -33,6 +33,10 @@ use super::key_index::KeyIndex;
 pub use super::slab::Slab;
 use super::waiting::{Message, Waiting};
 use crate::Tick;
+
+mod through;
+
+use through::Through;
 
 /// Updates as they travel: many in one message, in order of tick.
 pub trait Updates: Clone + 'static {
@@ -159,6 +163,8 @@ pub struct Pace {
     /// What is told, but for verdicts, waits until no tick is left that only waits for the loop: no more than a step of
     /// a replay. Nothing of it may come back to the fold in between, not even as a side row.
     pub gathers: bool,
+    /// The inputs have ended once they are closed; else when nothing but rows at rest can come.
+    pub ends_when_closed: bool,
 }
 
 /// Messages as they are gathered.
@@ -224,7 +230,7 @@ pub fn fold_in_loop<'s, F: Fold>(
                 held[1].keep(&came);
             });
             let (Some(now), Some(verdicts_now)) = (held[0].now(), held[1].now()) else { return };
-            let through = Through::of(frontiers);
+            let through = Through::of(frontiers, pace.ends_when_closed);
             let done = {
                 let (mut output, mut verdicts_output) = (output.activate(), verdicts_output.activate());
                 let mut told = output.session(now);
@@ -244,35 +250,6 @@ pub fn fold_in_loop<'s, F: Fold>(
         }
     });
     Told { told, verdicts }
-}
-
-/// How far the inputs are complete: every tick before these.
-#[derive(Clone, Copy)]
-struct Through {
-    /// Of records and of side rows.
-    records: Tick,
-    /// Of what enters again.
-    again: Tick,
-}
-
-impl Through {
-    fn of(frontiers: &[MutableAntichain<Tick>]) -> Self {
-        let first = |frontier: &MutableAntichain<Tick>| frontier.frontier().first().copied();
-        Self {
-            records: frontiers[..2].iter().filter_map(first).min().unwrap_or(Tick::MAX),
-            again: first(&frontiers[2]).unwrap_or(Tick::MAX),
-        }
-    }
-
-    fn is_end(self) -> bool {
-        self.records == Tick::MAX && self.again == Tick::MAX
-    }
-
-    /// Whether everything that belongs to a tick has come. Where all that may enter again has done so, a tick need not
-    /// wait for the loop: nothing comes around but what was told of here.
-    fn has_all_of(self, tick: Tick, enters_until: Tick) -> bool {
-        tick < self.records && (tick < self.again || enters_until < self.again)
-    }
 }
 
 /// The operator's state and its work, apart from the engine.

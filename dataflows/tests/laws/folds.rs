@@ -393,6 +393,7 @@ fn pace(history: &History, dice: &mut Dice) -> Pace {
         forget_ticks: 1 + dice.next() % 8,
         rest_at_end: true,
         gathers: false,
+        ends_when_closed: false,
     }
 }
 

@@ -57,8 +57,8 @@ impl Wagers {
         told
     }
 
-    /// The fault of a simple wager whose outcome is missing, where anybody asks. It is asked for at every lap, and
-    /// named by a digest: that is worked out once.
+    /// The fault of a simple wager whose outcome is missing, where anybody asks. It is told when it begins, when it ends
+    /// and when it is named: which it is is worked out once.
     fn missing_fault(&self, slot: &Slot) -> Option<Fault> {
         let cause = Cause::OutcomeMissing;
         if let Some(&id) = self.missing.borrow().get(&slot.wager.0) {
@@ -84,7 +84,7 @@ impl Wagers {
         if before != after || is_missing(tick) != is_missing(self.last_tick) {
             return None;
         }
-        if is_missing(tick) {
+        if is_missing(tick) && self.faults.asks() {
             let faults: Faults = self.missing_fault(after).into_iter().collect();
             self.tell_faults(super::home(key), after, (&faults, &faults), tick, out);
         }
