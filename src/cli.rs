@@ -12,15 +12,20 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::config::{self, Config};
 use crate::error::{Domain, Error, Exit, Result};
 use crate::interrupt::Interrupt;
+use crate::listing;
 use crate::sink::OutputFolder;
 use crate::status;
 use crate::summary::Summary;
 use crate::texts::{HELP_KO, Key, Lang, Phrase};
+use crate::watch::standing::List;
 
 mod args;
 
-use args::{CheckArgs, CompletionArgs};
-pub use args::{DemoArgs, GenerateArgs, HTTP_ADDR, Preset, ReplayArgs, RunArgs, Screen, StatusArgs};
+use args::{AnomaliesCommand, CheckArgs, CompletionArgs, QuarantineCommand};
+pub use args::{
+    DemoArgs, Form, GenerateArgs, HTTP_ADDR, PageArgs, Preset, ReplayArgs, RunArgs, Screen, ShowArgs,
+    StatusArgs,
+};
 
 /// Incremental settlement and integrity engine for online wagering
 #[derive(Parser, Debug)]
@@ -46,6 +51,12 @@ enum Command {
     Status(StatusArgs),
     /// Show what a run has not read yet, and how far behind its sinks are
     Lag(StatusArgs),
+    /// Look at anomalies that stand, one by one
+    #[command(subcommand)]
+    Anomalies(AnomaliesCommand),
+    /// Look at records in quarantine, one by one
+    #[command(subcommand)]
+    Quarantine(QuarantineCommand),
     /// Make records to play with, the same for the same seed
     Generate(GenerateArgs),
     /// Check a config file: every fault at once
@@ -141,6 +152,20 @@ fn dispatch(commands: Commands, command: &Command, lang: Lang) -> Result<Exit> {
             return Ok(if has_findings { Exit::Findings } else { Exit::Ok });
         }
         Command::Lag(args) => print(&status::lag(args, lang)?),
+        Command::Anomalies(AnomaliesCommand::List(args)) => {
+            let filters = [("kind", &args.kind), ("severity", &args.severity)];
+            print(&listing::list(List::Anomalies, &filters, &args.page, lang)?)
+        }
+        Command::Anomalies(AnomaliesCommand::Show(args)) => {
+            print(&listing::show(List::Anomalies, args, lang)?)
+        }
+        Command::Quarantine(QuarantineCommand::List(args)) => {
+            let filters = [("topic", &args.topic), ("cause", &args.cause)];
+            print(&listing::list(List::Quarantine, &filters, &args.page, lang)?)
+        }
+        Command::Quarantine(QuarantineCommand::Show(args)) => {
+            print(&listing::show(List::Quarantine, args, lang)?)
+        }
         Command::Generate(args) => (commands.generate)(args, &listen()?),
         Command::Check(args) => check(args, lang),
         Command::Completion(args) => {
@@ -196,15 +221,19 @@ fn command(lang: Lang) -> clap::Command {
         .mut_subcommand("check", |command| command.after_help(Key::AfterCheck.say(lang)));
     if lang == Lang::Ko {
         for &(name, flag, text) in HELP_KO {
-            command = match (name, flag) {
-                ("", "") => command.about(text),
-                ("", flag) => command.mut_arg(flag, |arg| arg.help(text)),
-                (name, "") => command.mut_subcommand(name, |sub| sub.about(text)),
-                (name, flag) => command.mut_subcommand(name, |sub| sub.mut_arg(flag, |arg| arg.help(text))),
-            };
+            command = translated(command, name, flag, text);
         }
     }
     command
+}
+
+/// The command with one help of it in other words: of a command under it, by its names with blanks between.
+fn translated(command: clap::Command, name: &str, flag: &str, text: &'static str) -> clap::Command {
+    match (name.split_once(' ').unwrap_or((name, "")), flag) {
+        (("", _), "") => command.about(text),
+        (("", _), flag) => command.mut_arg(flag, |arg| arg.help(text)),
+        ((first, rest), _) => command.mut_subcommand(first, |sub| translated(sub, rest, flag, text)),
+    }
 }
 
 #[cfg(test)]
@@ -247,7 +276,9 @@ mod tests {
         let korean =
             |text: Option<String>| text.is_some_and(|text| text.chars().any(|c| ('가'..='힣').contains(&c)));
         let root = command(Lang::Ko);
-        for command in root.get_subcommands().chain([&root]) {
+        let mut commands = vec![&root];
+        while let Some(command) = commands.pop() {
+            commands.extend(command.get_subcommands());
             assert!(korean(command.get_about().map(ToString::to_string)), "{}", command.get_name());
             for arg in command.get_arguments() {
                 assert!(
@@ -280,6 +311,12 @@ mod tests {
             "status --http-addr 0.0.0.0:80",
             "status --http-addr nonsense",
             "status --output xml",
+            "anomalies",
+            "anomalies list --kind nonsense",
+            "anomalies list --limit 0",
+            "anomalies show a/../b",
+            "quarantine list --cursor a&b=c",
+            "quarantine show",
             "generate --wagers 5",
             "generate --output x --faults 2",
             "generate --output x --faults nan",
@@ -291,6 +328,8 @@ mod tests {
         assert_eq!(exit("demo"), Exit::Ok);
         // Nobody listens at a port that is given to no one.
         assert_eq!(exit("status --http-addr 127.0.0.1:1"), Exit::Unreachable);
+        assert_eq!(exit("anomalies list --http-addr 127.0.0.1:1"), Exit::Unreachable);
+        assert_eq!(exit("quarantine show 0123 --http-addr 127.0.0.1:1"), Exit::Unreachable);
         assert_eq!(exit("check"), Exit::Ok);
         assert_eq!(exit("check /none/such.toml"), Exit::Usage);
         let temp = tempfile::tempdir().unwrap();

@@ -23,9 +23,12 @@
 //! | [`what_if`] | the same stream under other rules |
 //! | [`watch`] | what a process shows to those who watch over it |
 //! | [`status`] | how a run stands, on one screen |
+//! | [`listing`] | anomalies and records in quarantine, one by one |
+//! | [`client`] | asks a run over HTTP |
 //! | [`texts`] | every word an operator reads, in English and Korean |
 
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod demo;
 pub mod error;
@@ -34,6 +37,7 @@ pub mod interrupt;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod lines;
+pub mod listing;
 pub mod progress;
 pub mod remote;
 pub mod replay;

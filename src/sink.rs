@@ -20,6 +20,7 @@ pub use changes::ChangeLog;
 pub use finals::{FinalFile, LOOSE_BYTES_MAX, RunWriter};
 pub use folder::{Abandon, OutputFolder};
 pub use net::{NetChange, RowChange, net_changes};
+pub(crate) use order::key_of;
 pub use order::{Output, changes_file, final_file, key_fields};
 
 use std::fs::File;

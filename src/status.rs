@@ -1,26 +1,11 @@
 //! `gyre status`: one screen on a run. Are the books right, how fresh are they, what is wrong?
 
-use std::net::SocketAddr;
-use std::time::Duration;
-
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Bytes;
-use hyper::header::HOST;
-use hyper::{Request, StatusCode};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-
 use crate::cli::{Screen, StatusArgs};
-use crate::error::{Domain, Error, Result, bytes};
+use crate::client;
+use crate::error::{Result, bytes};
 use crate::table::{Align, Table, thousands};
 use crate::texts::{self, Key, Lang, Phrase};
-use crate::watch::listener;
 use crate::watch::status::{Caused, Lag, Sink, State, Status};
-
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Bytes of an answer.
-const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 /// Asks, and gives what is shown, and whether anything is wrong.
 ///
@@ -52,46 +37,9 @@ pub fn lag(args: &StatusArgs, lang: Lang) -> Result<String> {
 }
 
 fn status(args: &StatusArgs) -> Result<(Vec<u8>, Status)> {
-    let answer = get(listener::address(&args.http_addr)?, "/v1/status")?;
-    let status = serde_json::from_slice(&answer).map_err(|error| stranger(&args.http_addr, error))?;
+    let answer = client::get(&args.http_addr, "/v1/status")?;
+    let status = client::read(&args.http_addr, &answer)?;
     Ok((answer, status))
-}
-
-fn stranger(addr: impl std::fmt::Display, cause: impl std::fmt::Display) -> Error {
-    let what = Phrase::new(Key::StatusStranger).with("addr", addr);
-    Error::unreachable(Domain::Input, what).cause(cause).help(Key::StatusAwayHelp)
-}
-
-/// What is answered under a path.
-fn get(at: SocketAddr, path: &str) -> Result<Vec<u8>> {
-    let away = |cause: String| {
-        let what = Phrase::new(Key::StatusAway).with("addr", at);
-        Error::unreachable(Domain::Input, what).cause(cause).help(Key::StatusAwayHelp)
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| away(error.to_string()))?;
-    let answered = runtime.block_on(async { tokio::time::timeout(PATIENCE, converse(at, path)).await });
-    match answered {
-        Ok(Ok((StatusCode::OK, body))) => Ok(body),
-        Ok(Ok((status, _))) => Err(stranger(at, status)),
-        Ok(Err(error)) => Err(away(error.to_string())),
-        Err(late) => Err(away(late.to_string())),
-    }
-}
-
-async fn converse(
-    at: SocketAddr,
-    path: &str,
-) -> Result<(StatusCode, Vec<u8>), Box<dyn std::error::Error + Send + Sync>> {
-    let stream = TcpStream::connect(at).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    // It ends with the runtime.
-    tokio::spawn(connection);
-    let request = Request::get(path).header(HOST, at.to_string()).body(Empty::<Bytes>::new())?;
-    let response = sender.send_request(request).await?;
-    let status = response.status();
-    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await?.to_bytes();
-    Ok((status, body.to_vec()))
 }
 
 /// The screen.

@@ -244,13 +244,14 @@ impl Rows {
 }
 
 /// Text from the input that goes to a terminal: short, and nothing that moves its cursor.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     let short: String = text.chars().take(32).map(clean).collect();
     if short.chars().count() < text.chars().count() { short + "…" } else { short }
 }
 
-fn utc(tick: u64) -> String {
+/// A tick for people, to the second.
+pub(crate) fn utc(tick: u64) -> String {
     let at = i64::try_from(tick).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
     at.map_or_else(|| tick.to_string(), |at| at.strftime("%Y-%m-%d %H:%M:%S").to_string())
 }

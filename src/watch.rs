@@ -26,6 +26,7 @@ use board::{Board, Events, SEVERITIES, Tally};
 use figures::Figures;
 use health::Health;
 use process::Process;
+use standing::Standing;
 use status::{Lag, Sink, Wagers};
 
 pub mod board;
@@ -34,6 +35,7 @@ pub mod health;
 pub mod listener;
 pub mod process;
 pub mod stages;
+pub mod standing;
 pub mod status;
 pub mod v1;
 
@@ -81,6 +83,8 @@ pub struct Watch {
     generation: AtomicU64,
     at: OnceLock<SocketAddr>,
     board: Mutex<Arc<Board>>,
+    /// What can be asked for one by one.
+    pub standing: Standing,
     /// What was read for ticks that not every sink has, oldest first.
     under_way: Mutex<VecDeque<(Tick, Vec<Read>)>>,
     sinks: Mutex<Vec<Sink>>,
@@ -110,6 +114,7 @@ impl Watch {
             generation: AtomicU64::new(0),
             at: OnceLock::new(),
             board: Mutex::default(),
+            standing: Standing::default(),
             under_way: Mutex::default(),
             sinks: Mutex::default(),
             lags: Mutex::default(),
@@ -333,6 +338,7 @@ impl Watch {
     pub fn gathered(&self, tally: &mut Tally, through: Tick) {
         self.figures.frontier.with_label_values(&["outputs"]).set(seconds(through));
         self.health.gathered(through);
+        self.standing.take(&mut tally.moved, through);
         let board = Arc::new(tally.board(through));
         *self.board.lock().unwrap_or_else(PoisonError::into_inner) = board;
     }

@@ -9,6 +9,8 @@ mod figures;
 mod gyre;
 #[path = "watch/hostile.rs"]
 mod hostile;
+#[path = "watch/listing.rs"]
+mod listing;
 #[path = "watch/probes.rs"]
 mod probes;
 #[path = "watch/prometheus.rs"]

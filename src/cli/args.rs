@@ -2,12 +2,18 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, value_parser};
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Subcommand, value_parser};
 use clap_complete::Shell;
+use gyre_dataflows::rows::AnomalyKind;
+use gyre_domain::cause::Cause;
+use gyre_domain::records::Topic;
 
 use crate::config::{self, Config, TICK_MS};
 use crate::error::Result;
 use crate::generate::Plan;
+use crate::watch::board::SEVERITIES;
+use crate::watch::v1::LIMIT_MAX;
 
 /// What `gyre replay` is asked.
 #[derive(Args, Clone, Debug)]
@@ -103,6 +109,109 @@ pub struct StatusArgs {
     /// How it is shown
     #[arg(long, value_name = "FORM", value_enum, default_value_t = Screen::Table)]
     pub output: Screen,
+}
+
+/// Anomalies, one by one.
+#[derive(Subcommand, Clone, Debug)]
+pub enum AnomaliesCommand {
+    /// List those that stand
+    List(AnomaliesArgs),
+    /// Show one with its evidence
+    Show(ShowArgs),
+}
+
+/// Records in quarantine, one by one.
+#[derive(Subcommand, Clone, Debug)]
+pub enum QuarantineCommand {
+    /// List those that stand
+    List(QuarantineArgs),
+    /// Show one with the history of its verdicts
+    Show(ShowArgs),
+}
+
+/// Which anomalies are listed.
+#[derive(Args, Clone, Debug)]
+pub struct AnomaliesArgs {
+    /// Of this kind alone
+    #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(AnomalyKind::ALL.map(AnomalyKind::name)))]
+    pub kind: Option<String>,
+
+    /// Of this severity alone
+    #[arg(long, value_name = "SEVERITY", value_parser = PossibleValuesParser::new(SEVERITIES))]
+    pub severity: Option<String>,
+
+    /// How they are listed.
+    #[command(flatten)]
+    pub page: PageArgs,
+}
+
+/// Which records in quarantine are listed.
+#[derive(Args, Clone, Debug)]
+pub struct QuarantineArgs {
+    /// Of this topic alone
+    #[arg(long, value_name = "TOPIC", value_parser = PossibleValuesParser::new(Topic::ALL.map(Topic::name)))]
+    pub topic: Option<String>,
+
+    /// Of this cause alone
+    #[arg(long, value_name = "CAUSE", value_parser = PossibleValuesParser::new(Cause::ALL.map(Cause::name)))]
+    pub cause: Option<String>,
+
+    /// How they are listed.
+    #[command(flatten)]
+    pub page: PageArgs,
+}
+
+/// A page of a list.
+#[derive(Args, Clone, Debug)]
+pub struct PageArgs {
+    /// So many at most, 1 to 1000
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = value_parser!(u16).range(1..=LIMIT_MAX as i64))]
+    pub limit: u16,
+
+    /// From where the page before this one ended, as it told
+    #[arg(long, value_name = "CURSOR", value_parser = plain)]
+    pub cursor: Option<String>,
+
+    /// Address at which the run answers
+    #[arg(long, value_name = "ADDR", default_value = HTTP_ADDR)]
+    pub http_addr: String,
+
+    /// How it is shown
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Table)]
+    pub output: Form,
+}
+
+/// One of a list.
+#[derive(Args, Clone, Debug)]
+pub struct ShowArgs {
+    /// Its ref in the list
+    #[arg(value_name = "REF", value_parser = plain)]
+    pub reference: String,
+
+    /// Address at which the run answers
+    #[arg(long, value_name = "ADDR", default_value = HTTP_ADDR)]
+    pub http_addr: String,
+
+    /// How it is shown
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = Screen::Table)]
+    pub output: Screen,
+}
+
+/// What a list says of its rows, and nothing that would be another question.
+fn plain(text: &str) -> std::result::Result<String, String> {
+    let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    is_plain.then(|| text.to_owned()).ok_or_else(|| "letters and digits, as the list has them".to_owned())
+}
+
+/// How lists are shown.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+    /// For spreadsheets
+    Csv,
 }
 
 /// How answers are shown.

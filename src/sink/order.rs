@@ -40,7 +40,7 @@ pub fn changes_file(output: Output) -> String {
 ///
 /// # Errors
 /// A row that is no JSON object is a bug: rows are ours.
-pub(super) fn key_of(output: Output, row: &[u8], key: &mut Vec<u8>) -> Result<()> {
+pub(crate) fn key_of(output: Output, row: &[u8], key: &mut Vec<u8>) -> Result<()> {
     let names = key_fields(output);
     key.clear();
     if key_ahead(names, row, key).is_some() {

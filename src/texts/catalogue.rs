@@ -341,6 +341,15 @@ Ctrl-C를 누르거나 한 시간이 지나면 끝나며 폴더는 남습니다.
     StatusSinkBehind: "changes, {seconds} s behind", "건 변경, {seconds}초 뒤";
     StatusSinkTrouble: "changes, CANNOT GO ON: tried again ({errors} failures)", "건 변경, 진행 불가: 다시 시도 중 (실패 {errors}회)";
 
+    // Lists of what stands.
+    ListTitle: "{shown} of {standing}, as of {at}", "{standing}건 중 {shown}건, {at} 기준";
+    ListOne: "as of {at}", "{at} 기준";
+    ListMore: "more with --cursor {cursor}", "다음: --cursor {cursor}";
+    ListKept: "{kept} of them can be listed here; the sinks have all", "여기서는 {kept}건까지 볼 수 있으며 전부는 싱크에 있습니다";
+    ListNone: "nothing of this ref stands", "이 ref에 해당하는 것이 없습니다";
+    ListNoneHelp: "it may have been mended or withdrawn; `list` shows what stands", "복구되었거나 철회되었을 수 있습니다. `list`로 현재 목록을 확인하십시오";
+    ListRefused: "the question was not understood: {detail}", "질의를 이해할 수 없습니다: {detail}";
+
     // A run: what it tells.
     Warning: "warning", "경고";
     HeldUp: "{who} cannot go on; it is tried again until it can, and the source waits meanwhile",

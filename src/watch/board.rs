@@ -12,6 +12,7 @@ use gyre_dataflows::rows::{AnomalyKind, Output};
 use gyre_domain::cause::Cause;
 use memchr::memmem;
 
+use super::standing::Moved;
 use crate::sink::live::TickRows;
 
 /// How bad an anomaly is, as rows write it.
@@ -66,6 +67,8 @@ pub struct Tally {
     board: Board,
     /// When what is in quarantine failed first.
     failed_at: BTreeMap<Tick, i64>,
+    /// What can be asked for one by one, since it was taken in last.
+    pub(super) moved: Moved,
 }
 
 impl Tally {
@@ -73,6 +76,7 @@ impl Tally {
     pub fn take(&mut self, rows: &TickRows, events: &mut impl Events) {
         for change in rows.changes() {
             let (row, diff) = (change.row, change.diff);
+            self.moved.take(&change);
             match change.output {
                 Output::Balances => self.balance(row, diff),
                 Output::Anomalies => self.anomaly(row, diff),
@@ -177,7 +181,7 @@ fn after<'r>(row: &'r [u8], field: &str) -> Option<&'r [u8]> {
 }
 
 /// The text of a field whose values are plain names; `field` is spelt with its quotes and colon.
-fn text<'r>(row: &'r [u8], field: &str) -> Option<&'r str> {
+pub(super) fn text<'r>(row: &'r [u8], field: &str) -> Option<&'r str> {
     let rest = after(row, field)?;
     std::str::from_utf8(&rest[..memchr::memchr(b'"', rest)?]).ok()
 }

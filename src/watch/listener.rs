@@ -24,7 +24,7 @@ use tokio::sync::Semaphore;
 
 use super::Watch;
 use super::health::{self, Probe};
-use super::v1::{self, Problem};
+use super::v1::{self, Problem, Refusal};
 use crate::error::{Domain, Error, Result};
 use crate::texts::{Key, Lang, Phrase};
 
@@ -227,9 +227,15 @@ fn answer(asked: &Asked, path: &str, query: &str) -> Reply {
             Err(error) => internal(&error),
         },
         "/" => Reply::of(true, Key::HttpIndex.say(asked.lang).to_owned() + "\n"),
-        _ => match v1::answer(watch, path) {
+        _ => match v1::answer(watch, path, query) {
             Some(Ok(body)) => Reply { status: StatusCode::OK, content: JSON, body },
-            Some(Err(error)) => internal(&error),
+            Some(Err(Refusal::Bad(detail))) => {
+                Reply::problem(StatusCode::BAD_REQUEST, "bad_request", &detail)
+            }
+            Some(Err(Refusal::NotFound(detail))) => {
+                Reply::problem(StatusCode::NOT_FOUND, "not_found", &detail)
+            }
+            Some(Err(Refusal::Bug(error))) => internal(&error),
             None => Reply::problem(
                 StatusCode::NOT_FOUND,
                 "not_found",

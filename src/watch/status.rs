@@ -188,7 +188,7 @@ impl Status {
     }
 }
 
-fn as_of(tick: Tick) -> AsOf {
+pub(super) fn as_of(tick: Tick) -> AsOf {
     let at = i64::try_from(tick).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
     AsOf { tick, at: at.map(|at| format!("{at:.3}")).unwrap_or_default() }
 }
