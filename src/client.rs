@@ -36,7 +36,9 @@ pub fn get(addr: &str, path: &str) -> Result<Vec<u8>> {
     let answered = runtime.block_on(async { tokio::time::timeout(PATIENCE, converse(at, path)).await });
     match answered {
         Ok(Ok((StatusCode::OK, body))) => Ok(body),
-        Ok(Ok((StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST, body))) => Err(refused(addr, &body)),
+        Ok(Ok((status @ (StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST), body))) => {
+            Err(refused(addr, status, &body))
+        }
         Ok(Ok((status, _))) => Err(stranger(addr, status)),
         Ok(Err(error)) => Err(away(error.to_string())),
         Err(late) => Err(away(late.to_string())),
@@ -52,7 +54,7 @@ pub fn read<T: DeserializeOwned>(addr: &str, answer: &[u8]) -> Result<T> {
 }
 
 /// The question was not to be answered: whoever was asked says why.
-fn refused(addr: &str, problem: &[u8]) -> Error {
+fn refused(addr: &str, status: StatusCode, problem: &[u8]) -> Error {
     let problem: Option<serde_json::Value> = serde_json::from_slice(problem).ok();
     let said = |field: &str| problem.as_ref().and_then(|problem| problem.get(field)?.as_str());
     match (said("code"), said("detail")) {
@@ -60,7 +62,7 @@ fn refused(addr: &str, problem: &[u8]) -> Error {
         (Some(_), Some(detail)) => {
             Error::usage(Domain::Input, Phrase::new(Key::ListRefused).with("detail", detail))
         }
-        _ => stranger(addr, StatusCode::NOT_FOUND),
+        _ => stranger(addr, status),
     }
 }
 

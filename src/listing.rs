@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::cli::{Form, PageArgs, Screen, ShowArgs};
 use crate::client;
 use crate::error::{Error, Result};
-use crate::summary::{printable, utc};
+use crate::summary::{printable, still, utc};
 use crate::table::{Align, Table, thousands};
 use crate::texts::{self, Key, Lang, Phrase};
 use crate::watch::standing::List;
@@ -95,7 +95,7 @@ fn cell(item: &Value, name: &str) -> String {
 
 /// Text from the input, whole, that cannot move a terminal's cursor.
 fn long(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(still).collect()
 }
 
 fn each(table: &mut Table, name: &str, says: Option<&serde_json::Map<String, Value>>) {

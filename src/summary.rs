@@ -245,9 +245,13 @@ impl Rows {
 
 /// Text from the input that goes to a terminal: short, and nothing that moves its cursor.
 pub(crate) fn printable(text: &str) -> String {
-    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    let short: String = text.chars().take(32).map(clean).collect();
+    let short: String = text.chars().take(32).map(still).collect();
     if short.chars().count() < text.chars().count() { short + "…" } else { short }
+}
+
+/// A character that cannot move a terminal's cursor.
+pub(crate) fn still(c: char) -> char {
+    if c.is_control() { '\u{fffd}' } else { c }
 }
 
 /// A tick for people, to the second.
