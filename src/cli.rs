@@ -23,8 +23,8 @@ mod args;
 
 use args::{AnomaliesCommand, CheckArgs, CompletionArgs, QuarantineCommand};
 pub use args::{
-    DemoArgs, Form, GenerateArgs, HTTP_ADDR, PageArgs, Preset, ReplayArgs, RunArgs, Screen, ShowArgs,
-    StatusArgs,
+    ClusterArgs, DemoArgs, Form, GenerateArgs, HTTP_ADDR, PageArgs, Preset, ReplayArgs, RunArgs, Screen,
+    ShowArgs, StatusArgs,
 };
 
 /// Incremental settlement and integrity engine for online wagering
@@ -45,6 +45,8 @@ enum Command {
     Replay(ReplayArgs),
     /// Keep the books of streams that never end
     Run(RunArgs),
+    /// Do it with several processes on this machine, and start again whichever dies
+    Cluster(ClusterArgs),
     /// Watch it at work: live records with faults, the books they make, and what can be asked of them
     Demo(DemoArgs),
     /// Show how a run stands: are the books right, how fresh are they, what is wrong
@@ -93,6 +95,8 @@ pub struct Commands {
     pub replay: fn(&ReplayArgs, &Config, &Session) -> Result<Summary>,
     /// Does the books for ever.
     pub run: fn(&RunArgs, &Config, &Session) -> Result<()>,
+    /// Has several processes do the books for ever.
+    pub cluster: fn(&ClusterArgs, &Session) -> Result<()>,
     /// Shows what it does.
     pub demo: fn(&DemoArgs, &Session) -> Result<()>,
     /// Makes records.
@@ -144,6 +148,11 @@ fn dispatch(commands: Commands, command: &Command, lang: Lang) -> Result<Exit> {
         Command::Run(args) => {
             let config = config::load(&args.config)?;
             (commands.run)(args, &config, &listen()?)
+        }
+        Command::Cluster(args) => {
+            // What is wrong with it is told once, not by every process.
+            config::load(&args.config)?;
+            (commands.cluster)(args, &listen()?)
         }
         Command::Demo(args) => (commands.demo)(args, &listen()?),
         Command::Status(args) => {
@@ -252,6 +261,10 @@ mod tests {
                 assert_eq!((args.workers(), config.live.job.as_str()), (2, "books"));
                 Ok(())
             },
+            cluster: |args, _| {
+                assert_eq!((args.processes, args.workers, args.port), (3, 1, 7801));
+                Ok(())
+            },
             demo: |args, _| {
                 assert_eq!((args.rate, args.seed, &*args.http_addr), (1_500, 1, HTTP_ADDR));
                 Ok(())
@@ -307,6 +320,9 @@ mod tests {
             "run",
             "run --config x",
             "run --config x --state y --workers 257",
+            "run --config x --state y --process 1",
+            "cluster --config x --state y --processes 1",
+            "cluster --config x --state y --port 80",
             "demo --rate 0",
             "status --http-addr 0.0.0.0:80",
             "status --http-addr nonsense",
@@ -331,6 +347,7 @@ mod tests {
         assert_eq!(exit("anomalies list --http-addr 127.0.0.1:1"), Exit::Unreachable);
         assert_eq!(exit("quarantine show 0123 --http-addr 127.0.0.1:1"), Exit::Unreachable);
         assert_eq!(exit("check"), Exit::Ok);
+        assert_eq!(exit("cluster --config /none/such.toml --state s"), Exit::Usage);
         assert_eq!(exit("check /none/such.toml"), Exit::Usage);
         let temp = tempfile::tempdir().unwrap();
         let config = temp.path().join("gyre.toml");
@@ -339,6 +356,8 @@ mod tests {
         assert_eq!(exit(&format!("replay x --config {}", config.display())), Exit::Usage);
         std::fs::write(&config, "[time]\ntick_ms = 1000\n").unwrap();
         assert_eq!(exit(&format!("check {} --lang ko", config.display())), Exit::Ok);
+        let line = format!("cluster --config {} --state s --processes 3", config.display());
+        assert_eq!(exit(&line), Exit::Ok);
         assert_eq!(exit("completion bash"), Exit::Ok);
         assert_eq!(exit("run --config /none/such.toml --state s"), Exit::Usage);
         let args = ReplayArgs {

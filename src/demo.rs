@@ -47,6 +47,10 @@ pub fn run(args: &DemoArgs, session: &Session) -> Result<()> {
         state: folder.join("state"),
         workers: args.workers,
         http_addr: args.http_addr.clone(),
+        cluster: Vec::new(),
+        process: 0,
+        trusted_network: false,
+        parent: None,
     };
     let plan = plan(args, &folder);
     let watch = Watch::new(&config.live.job, run.workers())?;

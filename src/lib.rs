@@ -38,6 +38,7 @@ pub mod interrupt;
 pub mod kafka;
 pub mod lines;
 pub mod listing;
+pub mod local_cluster;
 pub mod progress;
 pub mod remote;
 pub mod replay;

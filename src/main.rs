@@ -19,6 +19,7 @@ fn main() -> ExitCode {
     cli::main(Commands {
         replay: gyre::replay::run,
         run: gyre::run::run,
+        cluster: gyre::local_cluster::run,
         demo: gyre::demo::run,
         generate: gyre::generate::command,
     })

@@ -198,7 +198,7 @@ fn run_workers(job: &Arc<Job>) -> Result<()> {
 fn run_worker(worker: &mut Worker, job: &Arc<Job>) {
     let index = worker.index();
     let probe = ProbeHandle::new();
-    job.watch.iter().for_each(|watch| stages::listen(worker, watch));
+    job.watch.iter().for_each(|watch| stages::listen(worker, index, watch));
     let (mut input, dataflow) = {
         let shared = Arc::clone(job);
         let dataflow = worker.next_dataflow_index();

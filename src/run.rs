@@ -5,40 +5,43 @@
 //!           (decode)     │                                             ▲
 //!                        └──▶ sync (remap log, on the disk) ───────────┘ a sink may commit through here
 //! ```
-//! Each box is a thread (workers are several) and each arrow is bounded, so that a slow sink slows the source and memory
+//! Several processes may do it together: see [`cluster`]. Each box is a thread (workers are several) and each arrow is bounded, so that a slow sink slows the source and memory
 //! stays flat. What makes a restart exact: the remap log says which lines each tick holds; what follows from a tick is a
 //! function of them; a sink keeps with its rows through which tick it has them, and what they were.
 
 use std::sync::Arc;
 
+use cluster::leader::Leader;
+use cluster::{Seats, Team, Terms, follower, loss};
+use feed::Feed;
 use gyre_dataflows::graph::Settings;
 use gyre_dataflows::rows::Wanted;
 
 use crate::cli::{RunArgs, Session};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::replay;
 use crate::sink::live::{Job, LiveSink, Progress};
-use crate::source::{Positions, Source};
-use crate::texts::{Key, Phrase};
+use crate::source::{Positions, Share, Source};
+use crate::texts::{Key, Lang, Phrase};
 use crate::watch::Watch;
 use crate::watch::listener::Listener;
-use gather::Gather;
+use crate::{local_cluster, replay};
 use halt::Halt;
 use intake::{Intake, WHO as SOURCE};
-use log::Log;
 use outbox::Outbox;
 use remap::Rows;
 use sinking::PAUSE;
 use state::State;
 use sync::Sync;
 use ticks::Ticks;
-use workers::{Inboxes, Shared};
+use workers::Shared;
 
 mod again;
 mod clock;
+pub mod cluster;
 mod ends;
 pub mod faults;
+mod feed;
 mod gather;
 mod halt;
 mod intake;
@@ -51,6 +54,7 @@ mod sync;
 mod ticks;
 mod workers;
 
+pub(crate) use log::Log;
 pub(crate) use remap::crc32;
 pub(crate) use state::sync_folder_of;
 
@@ -59,18 +63,37 @@ pub(crate) use state::sync_folder_of;
 /// # Errors
 /// Exit 2 where source, sinks or state are not as they must be; exit 3 where the world does not play along.
 pub fn run(args: &RunArgs, config: &Config, session: &Session) -> Result<()> {
+    if let Some(parent) = args.parent {
+        local_cluster::end_with(parent)?;
+    }
     let watch = Watch::new(&config.live.job, args.workers())?;
-    run_watched(args, config, session, watch)
+    match Team::of(args)? {
+        Some(team) if !team.leads() => follower::run(&team, args, config, session, &watch),
+        team => lead(args, config, session, watch, team),
+    }
 }
 
-/// The same, watched over by the caller too.
+/// The same of a process that is alone, watched over by the caller too.
 ///
 /// # Errors
 /// As [`run`].
 pub fn run_watched(args: &RunArgs, config: &Config, session: &Session, watch: Arc<Watch>) -> Result<()> {
+    lead(args, config, session, watch, None)
+}
+
+/// Runs the process that holds state and sinks; it has a team where there are others.
+fn lead(
+    args: &RunArgs,
+    config: &Config,
+    session: &Session,
+    watch: Arc<Watch>,
+    team: Option<Team>,
+) -> Result<()> {
     let asked = session.interrupt.end_gently();
     let listener = Listener::open(&args.http_addr)?;
-    let source = ends::source(&config.live)?;
+    let mut source = ends::source(&config.live)?;
+    let share = team.as_ref().map_or(Share::ALL, Team::share);
+    source.keep(share);
     let sinks = ends::sinks(&config.live)?;
     let state = State::open(&args.state, &config.live.job, &config.rules, config.postings)?;
     halt::end_on_panic(session.lang);
@@ -92,17 +115,51 @@ pub fn run_watched(args: &RunArgs, config: &Config, session: &Session, watch: Ar
     log.say(began.with("generation", job.generation).with("workers", args.workers()));
     log.say(Phrase::new(Key::HttpListens).with("at", at));
     watch.begins(&job.id, job.generation, args.workers(), config.rules.tick_ms);
-    let run = Run { workers: args.workers(), config, halt: Arc::new(Halt::new(asked)), log, watch };
+    let halt = Arc::new(Halt::new(asked));
+    let seats = team.as_ref().map_or(Seats::alone(args.workers()), Team::seats);
+    let run = Run { seats, share, team, config, halt, log, watch, lang: session.lang };
     run.all(source, sinks, state)
+}
+
+/// Opens the source, waited for where it is another system.
+fn open_source(source: &mut dyn Source, halt: &Halt, log: &Log) -> Result<()> {
+    let waits = source.may_be_away();
+    open(SOURCE, waits, halt, log, || source.seek(&Positions::new()))
+}
+
+/// Opens an end; what is another system's is waited for.
+fn open<T>(
+    who: &'static str,
+    waits: bool,
+    halt: &Halt,
+    log: &Log,
+    mut open: impl FnMut() -> Result<T>,
+) -> Result<T> {
+    loop {
+        match open() {
+            Err(error) if waits && error.may_retry() && !halt.is_asked() => {
+                log.trouble(who, error);
+                halt.pause(PAUSE);
+            }
+            Err(error) => return Err(error),
+            Ok(opened) => {
+                log.recovered(who);
+                return Ok(opened);
+            }
+        }
+    }
 }
 
 /// What every part of a run goes by.
 struct Run<'r> {
-    workers: usize,
+    seats: Seats,
+    share: Share,
+    team: Option<Team>,
     config: &'r Config,
     halt: Arc<Halt>,
     log: Log,
     watch: Arc<Watch>,
+    lang: Lang,
 }
 
 impl Run<'_> {
@@ -115,31 +172,13 @@ impl Run<'_> {
     ) -> Result<Vec<(&'static str, Option<Progress>)>> {
         let progress = sinks.iter_mut().map(|sink| {
             let (name, waits) = (sink.name(), sink.may_be_away());
-            let progress = self.open(name, waits, || sink.open(job))?;
+            let progress = open(name, waits, &self.halt, &self.log, || sink.open(job))?;
             self.watch.sink(name, progress.map_or(0, |known| known.tick));
             Ok((name, progress))
         });
         let progress = progress.collect::<Result<Vec<_>>>()?;
-        let waits = source.may_be_away();
-        self.open(SOURCE, waits, || source.seek(&Positions::new()))?;
+        open_source(source, &self.halt, &self.log)?;
         Ok(progress)
-    }
-
-    /// Opens an end; what is another system's is waited for.
-    fn open<T>(&self, who: &'static str, waits: bool, mut open: impl FnMut() -> Result<T>) -> Result<T> {
-        loop {
-            match open() {
-                Err(error) if waits && error.may_retry() && !self.halt.is_asked() => {
-                    self.log.trouble(who, error);
-                    self.halt.pause(PAUSE);
-                }
-                Err(error) => return Err(error),
-                Ok(opened) => {
-                    self.log.recovered(who);
-                    return Ok(opened);
-                }
-            }
-        }
     }
 
     /// Opens what is at both ends, and runs everything in between until it is over.
@@ -149,23 +188,29 @@ impl Run<'_> {
         mut sinks: Vec<Box<dyn LiveSink>>,
         state: State,
     ) -> Result<()> {
+        let met = match &self.team {
+            None => None,
+            Some(team) => {
+                let Some(met) = self.meet(team, &state)? else { return Ok(()) };
+                Some((team, met))
+            }
+        };
         let State { job, keys, mut remap, sound, remap_path, lock, .. } = state;
         let progress = self.open_all(&mut *source, &mut sinks, &job)?;
         let last = sound.last.map_or(0, |(_, tick)| tick);
         let outbox = Outbox::new(self.config.live.held_bytes_max, last, &progress)?;
         let rules = &self.config.rules;
         let wanted = Wanted { changes: true, postings: self.config.postings };
-        let settings = Settings::of_run(rules, self.workers, wanted, keys, source.places());
+        let settings = Settings::of_run(rules, self.seats.all, wanted, keys, source.places());
         let settings = settings.ok_or_else(|| replay::no_zone(rules))?;
-        let decoder = replay::decoder(rules, keys, self.workers)?;
-        let shared = Arc::new(Shared {
-            settings,
-            inboxes: Inboxes::new(self.workers),
-            gather: Gather::new(self.workers),
-            halt: Arc::clone(&self.halt),
-            watch: Arc::clone(&self.watch),
-        });
-        let guards = workers::start(&shared)?;
+        let decoder = replay::decoder(rules, keys, self.seats.all)?;
+        let shared = Arc::new(Shared::new(settings, self.seats, &self.halt, &self.watch));
+        let (guards, leader, streams) = match met {
+            None => (workers::start(&shared)?, None, Vec::new()),
+            Some((team, (leader, streams, mesh))) => {
+                (workers::start_in(&shared, team, mesh)?, Some(leader), streams)
+            }
+        };
         let (intake, sync) = (Intake::default(), Sync::default());
         let (halt, log, watch) = (&*self.halt, &self.log, &*self.watch);
         std::thread::scope(|scope| {
@@ -176,30 +221,55 @@ impl Run<'_> {
                 let outbox = &outbox;
                 scope.spawn(move || sinking::run(at, &mut **sink, outbox, halt, log, watch));
             }
+            if let Some(leader) = &leader {
+                scope.spawn(|| leader.beat(halt));
+                for (process, stream) in (1..).zip(streams) {
+                    let sync = &sync;
+                    scope.spawn(move || leader.hear(process, stream, sync, halt, log, self.lang));
+                }
+            }
+            let feed = Feed { intake: &intake, shared: &shared, decoder: &decoder, rules, watch };
             let mut ticks = Ticks {
-                intake: &intake,
-                shared: &shared,
+                feed,
+                leader: leader.as_ref(),
+                share: self.share,
                 outbox: &outbox,
                 sync: &sync,
-                decoder: &decoder,
-                rules,
                 log,
-                watch,
                 generation: job.generation,
                 last,
                 places: sound.places,
             };
             let ran = Rows::open(&remap_path).and_then(|rows| ticks.run(rows));
             ran.err().into_iter().for_each(|error| halt.fail(error));
+            leader.iter().filter(|_| !halt.has_failed()).for_each(|leader| leader.end(halt));
             halt.finish();
             shared.inboxes.wake();
         });
-        for outcome in guards.join() {
-            outcome.map_err(|panic| Error::bug(format!("a worker ended by itself: {panic}")))?;
+        if leader.is_some() {
+            // The others go at the same moment: nothing waits for their last words.
+            std::mem::forget(guards);
+        } else {
+            for outcome in guards.join() {
+                outcome.map_err(|panic| Error::bug(format!("a worker ended by itself: {panic}")))?;
+            }
         }
         drop(lock);
         self.halt.outcome()?;
         self.log.say(Key::RunEnds);
         Ok(())
+    }
+
+    /// Waits for the other processes; nothing where this one is asked to end before.
+    fn meet(
+        &self,
+        team: &Team,
+        state: &State,
+    ) -> Result<Option<(Leader, Vec<std::net::TcpStream>, cluster::Mesh)>> {
+        let judged_by = state::judged_by(&self.config.rules, self.config.postings);
+        let terms = Terms { job: state.job.name.clone(), judged_by };
+        Leader::begin(team, &terms, state, &self.halt, &self.log).inspect_err(|error| {
+            loss::lost(&error.render(self.lang), self.lang);
+        })
     }
 }

@@ -63,6 +63,25 @@ pub struct Position {
 /// Places in partitions.
 pub type Positions = BTreeMap<Partition, Position>;
 
+/// The partitions that are one process's, where several share them: each is one's alone, whatever else there is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Share {
+    /// Which of the processes it is, from 0.
+    pub process: usize,
+    /// How many there are.
+    pub processes: usize,
+}
+
+impl Share {
+    /// Everything.
+    pub const ALL: Self = Self { process: 0, processes: 1 };
+
+    /// Whether a partition is among them. First partitions of topics are spread too, for often there are no others.
+    pub fn holds(self, partition: Partition) -> bool {
+        (partition.topic as usize + usize::from(partition.number)) % self.processes == self.process
+    }
+}
+
 /// Neighbouring lines of a partition.
 pub struct Fetched {
     /// Whose lines they are.
@@ -108,6 +127,9 @@ pub trait Source: Send {
     fn behind(&self) -> Vec<(Partition, Behind)> {
         Vec::new()
     }
+
+    /// From now on it is about these partitions alone, as if there were no others. Called once, before anything else.
+    fn keep(&mut self, share: Share);
 
     /// Goes to these places: each partition goes on behind its own; those that are not named begin at their beginning,
     /// also those that appear later. Called before anything is read. Gives what it found wrong with the places (not

@@ -18,6 +18,14 @@ pub enum Lang {
 }
 
 impl Lang {
+    /// As `--lang` takes it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Lang::En => "en",
+            Lang::Ko => "ko",
+        }
+    }
+
     /// The language of the environment, read as POSIX does: `LC_ALL`, else `LC_MESSAGES`, else `LANG`.
     pub fn from_env(var: impl Fn(&str) -> Option<String>) -> Self {
         let locale =

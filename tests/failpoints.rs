@@ -9,12 +9,15 @@
 mod changes;
 #[path = "run/job.rs"]
 mod job;
+#[path = "run/pair.rs"]
+mod pair;
 #[path = "run/story.rs"]
 mod story;
 
 use std::time::{Duration, Instant};
 
 use job::Job;
+use pair::Team;
 use story::Story;
 
 /// Every place, with the time at which it dies there: the first, and one in the middle of its work.
@@ -53,6 +56,69 @@ fn killed_at_each_durable_step_nothing_is_lost_and_nothing_is_twice() {
         let mut running = job.start(2);
         job.wait_committed(&mut running);
         assert_eq!(running.end(), Some(0), "{place}");
+        job.assert_as_if_uninterrupted(1);
+    }
+}
+
+/// Where a process of a cluster dies while all come together, or while they end: which process, at which place.
+const MEETINGS: [(usize, &str); 7] = [
+    (0, "cluster: before a welcome"),
+    (0, "cluster: after a welcome"),
+    (1, "cluster: after a hello"),
+    (0, "cluster: connected"),
+    (1, "cluster: connected"),
+    (1, "cluster: before a tick is closed"),
+    (1, "cluster: before the end"),
+];
+
+#[test]
+fn killed_while_they_meet_and_part_processes_come_together_again() {
+    for (process, place) in MEETINGS {
+        let job = Job::new();
+        let mut story = Story::new(13, true);
+        job.append_all(Story::references());
+        let mut team = Team::start(&job, 2, 1);
+        job.live(&mut story, Duration::from_millis(300));
+        team.kill(process);
+        team.begin_with(process, &format!("{place}=kill:1"));
+        if place == "cluster: before the end" {
+            team.wait_for_all();
+            job.live(&mut story, Duration::from_millis(200));
+            team.ask(0);
+        }
+        let began = Instant::now();
+        while !team.is_gone(process) {
+            assert!(began.elapsed() < Duration::from_secs(60), "{place}: never there: {}", team.said());
+            job.live(&mut story, Duration::from_millis(40));
+        }
+        team.begin(process);
+        if place == "cluster: before the end" {
+            // Process 0 had committed everything and has left, or waits for the one that died.
+            team.restart(0);
+        }
+        job.live(&mut story, Duration::from_millis(200));
+        team.wait_committed();
+        assert_eq!(team.end(0), [Some(0); 2], "{place}");
+        job.assert_as_if_uninterrupted(1);
+    }
+}
+
+#[test]
+fn killed_at_a_durable_step_process_0_is_awaited_by_the_others() {
+    for (place, times) in PLACES {
+        let job = Job::new();
+        let mut story = Story::new(14, true);
+        job.append_all(Story::references());
+        let mut team = Team::start_with(&job, 2, 1, &format!("{place}=kill:{}", times[1]));
+        let began = Instant::now();
+        while !team.is_gone(0) {
+            assert!(began.elapsed() < Duration::from_secs(120), "{place}: never there: {}", team.said());
+            job.live(&mut story, Duration::from_millis(40));
+        }
+        team.begin(0);
+        job.live(&mut story, Duration::from_millis(100));
+        team.wait_committed();
+        assert_eq!(team.end(1), [Some(0); 2], "{place}");
         job.assert_as_if_uninterrupted(1);
     }
 }

@@ -6,12 +6,16 @@
 
 #[path = "run/changes.rs"]
 mod changes;
+#[path = "run/cluster.rs"]
+mod cluster;
 #[path = "run/ends.rs"]
 mod ends;
 #[path = "run/job.rs"]
 mod job;
 #[path = "run/kills.rs"]
 mod kills;
+#[path = "run/pair.rs"]
+mod pair;
 #[path = "run/story.rs"]
 mod story;
 #[path = "run/told.rs"]

@@ -73,6 +73,50 @@ pub struct RunArgs {
     /// Address of this machine for /metrics, health and /v1; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = HTTP_ADDR)]
     pub http_addr: String,
+
+    /// Addresses of all processes that do it together, each HOST:PORT; the first one's holds state and sinks
+    #[arg(long, value_name = "ADDR,ADDR…", value_delimiter = ',')]
+    pub cluster: Vec<String>,
+
+    /// Which of them this process is, from 0
+    #[arg(long, value_name = "I", default_value_t = 0, requires = "cluster")]
+    pub process: u16,
+
+    /// The network between them is trusted: records travel through it as they are
+    #[arg(long, requires = "cluster")]
+    pub trusted_network: bool,
+
+    /// End with this process, which started it
+    #[arg(long, value_name = "PID", hide = true)]
+    pub parent: Option<u32>,
+}
+
+/// What `gyre cluster` is asked.
+#[derive(Args, Clone, Debug)]
+pub struct ClusterArgs {
+    /// Config file (TOML) that names the source and the sinks
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+
+    /// Folder for what the job must remember; made where it is not there
+    #[arg(long, value_name = "DIR")]
+    pub state: PathBuf,
+
+    /// Processes, 2 to 64; the books do not depend on them
+    #[arg(long, value_name = "P", default_value_t = 2, value_parser = value_parser!(u16).range(2..=64))]
+    pub processes: u16,
+
+    /// Worker threads of each, 1 to 256; the books do not depend on them
+    #[arg(long, value_name = "W", default_value_t = 1, value_parser = value_parser!(u16).range(1..=256))]
+    pub workers: u16,
+
+    /// First port that the processes use among each other; each takes the one after
+    #[arg(long, value_name = "PORT", default_value_t = 7801, value_parser = value_parser!(u16).range(1024..=65_000))]
+    pub port: u16,
+
+    /// Address for /metrics, health and /v1 of process 0; each other takes the port after, port 0 takes free ones
+    #[arg(long, value_name = "ADDR", default_value = HTTP_ADDR)]
+    pub http_addr: String,
 }
 
 /// What `gyre demo` is asked.

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use gyre_dataflows::Tick;
 
+use super::cluster::wire::{Marks, Order, Place, partition};
 use super::log::Log;
 use super::remap::Rows;
 use super::ticks::seconds;
 use crate::error::Result;
-use crate::source::{Partition, Position, Positions};
+use crate::source::{Partition, Position, Positions, Share};
 use crate::table::thousands;
 use crate::texts::{Key, Phrase};
 
@@ -30,12 +31,55 @@ pub struct Chunk {
     marks: BTreeMap<Partition, Vec<(u64, Tick)>>,
     /// Partitions that are not there yet.
     missing: Positions,
+    /// How many lines it has, in all processes.
+    pub lines: u64,
 }
 
 impl Chunk {
     /// Whether all its lines have come.
     pub fn is_whole(&self) -> bool {
         self.missing.is_empty()
+    }
+
+    /// Of the partitions of one process.
+    pub fn part(&self, share: Share) -> Self {
+        let of = |places: &Positions| {
+            places
+                .iter()
+                .filter(|(partition, _)| share.holds(**partition))
+                .map(|(at, to)| (*at, *to))
+                .collect()
+        };
+        let marks = self.marks.iter().filter(|(partition, _)| share.holds(**partition));
+        Self {
+            last: self.last,
+            until: of(&self.until),
+            marks: marks.map(|(partition, marks)| (*partition, marks.clone())).collect(),
+            missing: of(&self.missing),
+            lines: self.lines,
+        }
+    }
+
+    /// As it travels to another process.
+    pub fn to_wire(&self) -> Order {
+        let marks = self
+            .marks
+            .iter()
+            .map(|(partition, marks)| Marks(partition.topic as u8, partition.number, marks.clone()));
+        Order::Again {
+            last: self.last,
+            until: Place::pack(&self.until),
+            marks: marks.collect(),
+            missing: Place::pack(&self.missing),
+        }
+    }
+
+    /// As it has travelled; nothing where it names a topic that is none.
+    pub fn of_wire(last: Tick, until: Vec<Place>, marks: Vec<Marks>, missing: Vec<Place>) -> Option<Self> {
+        let (until, missing) = (Place::unpack(until)?, Place::unpack(missing)?);
+        let marks =
+            marks.into_iter().map(|Marks(topic, number, marks)| Some((partition(topic, number)?, marks)));
+        Some(Self { last, until, marks: marks.collect::<Option<_>>()?, missing, lines: 0 })
     }
 
     /// The ticks of lines from `first` on that end at the place `next`; nothing where some have none.
@@ -66,7 +110,7 @@ pub struct Again {
     until: Positions,
     last: Tick,
     /// Lines that have come.
-    pub lines: u64,
+    lines: u64,
     began: Instant,
     told: Instant,
 }
@@ -99,7 +143,12 @@ impl Again {
             }
             (last, ticks) = (Some(row.tick), ticks + 1);
         }
-        Ok(last.map(|last| Chunk { last, until: self.places.clone(), marks, missing }))
+        Ok(last.map(|last| Chunk { last, until: self.places.clone(), marks, missing, lines }))
+    }
+
+    /// A chunk has come.
+    pub fn came(&mut self, chunk: u64) {
+        self.lines += chunk;
     }
 
     /// What is told before.
@@ -154,7 +203,7 @@ mod tests {
         let missing = Positions::from([(partition, place)]);
         // Lines 1 and 2 at the first tick, 3 to 5 at the second, none at the third, 8 at the fourth.
         let marks = BTreeMap::from([(partition, vec![(3, 100), (6, 200), (6, 250), (9, 300)])]);
-        let mut chunk = Chunk { last: 300, until: missing.clone(), marks, missing };
+        let mut chunk = Chunk { last: 300, until: missing.clone(), marks, missing, lines: 6 };
         let early = Position { next: 5, ..place };
         assert_eq!(chunk.ticks_of(partition, 1, 4, early), Some(vec![100, 100, 200, 200]));
         assert!(!chunk.is_whole());
@@ -164,5 +213,29 @@ mod tests {
         assert_eq!(chunk.ticks_of(partition, 9, 1, place), None);
         let other = Partition { topic: Topic::Wagers, number: 1 };
         assert_eq!(chunk.ticks_of(other, 1, 1, place), None);
+    }
+
+    #[test]
+    fn a_part_of_a_chunk_travels_whole() {
+        let places = [(0, 9), (1, 4)].map(|(number, next)| {
+            let partition = Partition { topic: Topic::Wagers, number };
+            (partition, Position { next, byte: 8, stamp: 7 })
+        });
+        let marks = places.map(|(partition, place)| (partition, vec![(place.next, 200)]));
+        let places = Positions::from(places);
+        let all = Chunk { last: 200, until: places.clone(), marks: marks.into(), missing: places, lines: 11 };
+        for process in 0..2 {
+            let share = Share { process, processes: 2 };
+            let part = all.part(share);
+            let wire = serde_json::to_string(&part.to_wire()).unwrap();
+            let Order::Again { last, until, marks, missing } = serde_json::from_str(&wire).unwrap() else {
+                panic!("another order")
+            };
+            let heard = Chunk::of_wire(last, until, marks, missing).unwrap();
+            assert_eq!((heard.last, &heard.until, &heard.marks), (200, &part.until, &part.marks));
+            assert_eq!(heard.missing, part.missing);
+            assert_eq!(heard.until.len(), 1);
+            assert!(heard.until.keys().all(|partition| share.holds(*partition)));
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::cluster::loss;
 use super::gather::LOOK;
 use crate::error::{Error, Exit};
 use crate::texts::Lang;
@@ -41,6 +42,11 @@ impl Halt {
         self.asked.load(Ordering::Acquire)
     }
 
+    /// Asks the run to end, as a signal does.
+    pub fn ask(&self) {
+        self.asked.store(true, Ordering::Release);
+    }
+
     /// All that is to be done is done.
     pub fn finish(&self) {
         self.over.store(true, Ordering::Release);
@@ -72,10 +78,14 @@ impl Halt {
 }
 
 /// From now on a panic anywhere ends the process at once: a worker that is gone would leave the others waiting for
-/// ever, and a process that is killed at any instant is sound.
+/// ever, and a process that is killed at any instant is sound. How timely tells that another process of the cluster is
+/// gone is a panic too; there the process begins again.
 pub fn end_on_panic(lang: Lang) {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
+        if loss::is_told_by(panic) {
+            return loss::lost(panic.payload_as_str().unwrap_or_default(), lang);
+        }
         usual(panic);
         let error = Error::bug("a thread of the run panicked");
         let _ =

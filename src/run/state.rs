@@ -36,7 +36,9 @@ const JOB_TITLE: &str = "gyre job 1";
 pub struct State {
     /// The job, as sinks know it.
     pub job: Job,
-    /// The secret of its keyed hashes.
+    /// The secret of its keyed hashes, and what hashes by it.
+    pub secret: [u8; 16],
+    /// See [`State::secret`].
     pub keys: JobKey,
     /// The remap log.
     pub remap: Remap,
@@ -72,7 +74,7 @@ impl State {
         let generation = next_generation(&folder.join(GENERATION), least)?;
         let job = Job { name: name.to_owned(), id: hex(&secrets.id), generation };
         let keys = JobKey::new(&secrets.secret);
-        Ok(Self { job, keys, remap, sound, cut, remap_path, lock })
+        Ok(Self { job, secret: secrets.secret, keys, remap, sound, cut, remap_path, lock })
     }
 }
 
@@ -155,7 +157,7 @@ impl Secrets {
 }
 
 /// Whatever of the config the books of a job depend on: with another of it, ticks read again come to other rows.
-fn judged_by(rules: &Rules, postings: bool) -> String {
+pub fn judged_by(rules: &Rules, postings: bool) -> String {
     let spelt = serde_json::to_vec(&(rules, postings)).unwrap_or_default();
     let hash = Sha256::digest(spelt);
     hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()

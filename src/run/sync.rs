@@ -29,6 +29,12 @@ impl Sync {
         self.changed.notify_all();
     }
 
+    /// What waits.
+    #[cfg(test)]
+    pub fn take(&self) -> Vec<Row> {
+        std::mem::take(&mut *self.rows.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn wait(&self) -> Vec<Row> {
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         if rows.is_empty() {

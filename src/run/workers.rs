@@ -10,15 +10,16 @@ use gyre_dataflows::batch::Batch;
 use gyre_dataflows::graph::{self, Settings};
 use gyre_dataflows::rows::Rows;
 use gyre_dataflows::seams::Reading;
-use timely::WorkerConfig;
 use timely::communication::WorkerGuards;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::Input;
 use timely::dataflow::operators::generic::operator::Operator;
+use timely::dataflow::operators::{Exchange, Input};
 use timely::worker::Worker;
+use timely::{CommunicationConfig, WorkerConfig};
 
+use super::cluster::{Mesh, Seats, Team};
 use super::gather::{ByTick, Gather};
 use super::halt::Halt;
 use crate::error::{Error, Result};
@@ -28,7 +29,7 @@ use crate::watch::{Watch, stages};
 /// How long an idle worker sleeps at most.
 const PARK: Duration = Duration::from_micros(500);
 
-/// Where each worker finds its steps.
+/// Where each worker of this process finds its steps.
 pub struct Inboxes {
     inboxes: Vec<Mutex<VecDeque<Step>>>,
     threads: Mutex<Vec<Thread>>,
@@ -49,8 +50,15 @@ impl Inboxes {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands each worker its batches; everything before `complete_before` is complete with them.
-    pub fn give(&self, batches: Vec<Vec<Batch>>, complete_before: Tick) {
+    /// Hands each worker its batches; everything before `complete_before` is complete with them. Those of workers in other
+    /// processes leave by one of ours.
+    pub fn give(&self, mut batches: Vec<Vec<Batch>>, complete_before: Tick) {
+        let here = self.inboxes.len();
+        for worker in here..batches.len() {
+            let others = std::mem::take(&mut batches[worker]);
+            batches[worker % here].extend(others);
+        }
+        batches.truncate(here);
         for (worker, batches) in batches.into_iter().enumerate() {
             self.inbox(worker).push_back(Step { batches, complete_before });
         }
@@ -67,6 +75,8 @@ impl Inboxes {
 pub struct Shared {
     /// What the dataflow goes by.
     pub settings: Settings,
+    /// Which of the job's workers are here.
+    pub seats: Seats,
     /// Where steps come from.
     pub inboxes: Inboxes,
     /// Where rows go.
@@ -77,27 +87,70 @@ pub struct Shared {
     pub watch: Arc<Watch>,
 }
 
-/// Starts the workers; they end when the run is over.
+impl Shared {
+    /// What the workers of these seats share.
+    pub fn new(settings: Settings, seats: Seats, halt: &Arc<Halt>, watch: &Arc<Watch>) -> Self {
+        Self {
+            settings,
+            seats,
+            inboxes: Inboxes::new(seats.here),
+            // In a cluster the rows of all come to one.
+            gather: Gather::new(if seats.are_all() { seats.here } else { 1 }),
+            halt: Arc::clone(halt),
+            watch: Arc::clone(watch),
+        }
+    }
+}
+
+/// Starts the workers of a process that is alone; they end when the run is over.
 ///
 /// # Errors
 /// Where the system gives no threads.
 pub fn start(shared: &Arc<Shared>) -> Result<WorkerGuards<()>> {
-    let mut config = timely::Config::process(shared.settings.workers);
-    config.worker = WorkerConfig::default().idle_spin(Duration::ZERO);
+    let (builders, guard) =
+        CommunicationConfig::Process(shared.seats.here).try_build().map_err(Error::bug)?;
+    start_with(shared, builders, guard)
+}
+
+/// Starts the workers of one process of a cluster.
+///
+/// # Errors
+/// Where the system gives no threads.
+pub fn start_in(shared: &Arc<Shared>, team: &Team, mesh: Mesh) -> Result<WorkerGuards<()>> {
+    let (builders, guard) = team.allocators(mesh).map_err(Error::bug)?;
+    start_with(shared, builders, guard)
+}
+
+fn start_with(
+    shared: &Arc<Shared>,
+    builders: Vec<timely::communication::AllocatorBuilder>,
+    guard: Box<dyn std::any::Any + Send>,
+) -> Result<WorkerGuards<()>> {
     let shared = Arc::clone(shared);
-    timely::execute(config, move |worker| run_worker(worker, &shared)).map_err(Error::bug)
+    let config = WorkerConfig::default().idle_spin(Duration::ZERO);
+    timely::execute::execute_from(builders, guard, config, move |worker| run_worker(worker, &shared))
+        .map_err(Error::bug)
 }
 
 fn run_worker(worker: &mut Worker, shared: &Arc<Shared>) {
-    let index = worker.index();
+    // Its number among those of this process.
+    let index = worker.index() - shared.seats.first;
     shared.inboxes.threads().push(std::thread::current());
-    stages::listen(worker, &shared.watch);
+    stages::listen(worker, index, &shared.watch);
     let dataflow = worker.next_dataflow_index();
     let mut input = {
         let shared = Arc::clone(shared);
         worker.dataflow(|scope| {
-            let (input, batches) = scope.new_input::<Vec<Batch>>();
-            hand_on(graph::build(batches, &shared.settings), shared, index);
+            let (input, mut batches) = scope.new_input::<Vec<Batch>>();
+            if !shared.seats.are_all() {
+                batches = batches.exchange(|batch| u64::from(batch.worker));
+            }
+            let mut readings = graph::build(batches, &shared.settings);
+            if !shared.seats.are_all() {
+                // One writer for each sink, and he is in process 0.
+                readings = readings.exchange(|_| 0);
+            }
+            hand_on(readings, shared, index);
             input
         })
     };
@@ -134,8 +187,12 @@ fn hand_on(readings: StreamVec<'_, Tick, Reading>, shared: Arc<Shared>, index: u
                 let frontier = frontier.frontier().first().copied().unwrap_or(through + 1);
                 if frontier > through + 1 {
                     through = frontier - 1;
-                    let later = told.split_off(&frontier);
-                    shared.gather.give(index, std::mem::replace(&mut told, later), through);
+                    if shared.seats.first > 0 {
+                        shared.watch.health.gathered(through);
+                    } else if shared.seats.are_all() || index == 0 {
+                        let later = told.split_off(&frontier);
+                        shared.gather.give(index, std::mem::replace(&mut told, later), through);
+                    }
                 }
             }
         },

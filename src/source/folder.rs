@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use gyre_dataflows::rows::records::{Places, RECOLLECTED};
 use gyre_domain::records::Topic;
 
-use super::{BYTES_MAX, Behind, Fetched, Partition, Positions, Source};
+use super::{BYTES_MAX, Behind, Fetched, Partition, Positions, Share, Source};
 use crate::error::{Domain, Error, Result};
 use crate::texts::{Key, Phrase};
 use tail::Tail;
@@ -74,7 +74,7 @@ impl FolderSource {
             self.next = (self.next + 1) % self.tails.len();
         }
         // Who filled it lets the others go first the next time.
-        self.next = (self.next + 1) % self.tails.len();
+        self.next = (self.next + 1) % self.tails.len().max(1);
         Ok(fetched)
     }
 }
@@ -87,6 +87,11 @@ impl Source for FolderSource {
     fn behind(&self) -> Vec<(Partition, Behind)> {
         let rests = self.tails.iter().filter_map(|tail| Some((tail.partition(), tail.rest_bytes()?)));
         rests.map(|(partition, bytes)| (partition, Behind::Bytes(bytes))).collect()
+    }
+
+    fn keep(&mut self, share: Share) {
+        self.tails.retain(|tail| share.holds(tail.partition()));
+        self.next = 0;
     }
 
     fn seek(&mut self, places: &Positions) -> Result<()> {

@@ -22,7 +22,7 @@ use rdkafka::{Message, TopicPartitionList};
 
 use self::blocks::Blocks;
 use self::held::Held;
-use super::{Behind, Fetched, NUMBER_MAX, PARTITION_MAX, Partition, Position, Positions, Source};
+use super::{Behind, Fetched, NUMBER_MAX, PARTITION_MAX, Partition, Position, Positions, Share, Source};
 use crate::error::{Domain, Error, Result};
 use crate::kafka::described::{Asker, Described};
 use crate::kafka::{Cluster, Ends, watermarks};
@@ -43,6 +43,7 @@ pub struct Topics {
     names: [String; Topic::ALL.len()],
     consumer: Arc<BaseConsumer<Ends>>,
     asker: Asker,
+    share: Share,
     /// What the topics were when they were last asked, of each kind; none where there is no such topic.
     described: [Option<Described>; Topic::ALL.len()],
     streams: BTreeMap<Partition, Stream>,
@@ -106,6 +107,7 @@ impl Topics {
             names,
             consumer,
             asker,
+            share: Share::ALL,
             described: Default::default(),
             streams: BTreeMap::new(),
             is_limited: false,
@@ -182,7 +184,7 @@ impl Topics {
         Error::usage(Domain::Input, what).help(Key::KafkaMadeAnewHelp)
     }
 
-    /// Every partition of every topic, with its stamp.
+    /// Every partition that is ours, with its stamp.
     fn all_partitions(&self) -> Vec<(Partition, u64)> {
         let described = Topic::ALL.into_iter().zip(&self.described);
         let present = described.filter_map(|(topic, known)| known.as_ref().map(|known| (topic, known)));
@@ -191,6 +193,7 @@ impl Topics {
                 let numbers = 0..u16::try_from(known.partitions).unwrap_or(PARTITION_MAX);
                 numbers.map(move |number| (Partition { topic, number }, stamp(known.id)))
             })
+            .filter(|(partition, _)| self.share.holds(*partition))
             .collect()
     }
 
@@ -373,6 +376,10 @@ impl Source for Topics {
             Some((*partition, Behind::Records(end.saturating_sub(stream.next))))
         });
         records.collect()
+    }
+
+    fn keep(&mut self, share: Share) {
+        self.share = share;
     }
 
     fn seek(&mut self, places: &Positions) -> Result<()> {

@@ -369,6 +369,38 @@ Ctrl-C를 누르거나 한 시간이 지나면 끝나며 폴더는 남습니다.
     AgainEnds: "the books are as they were at tick {tick}: {count} lines in {seconds} s, {rate}/s",
         "틱 {tick}의 장부를 되살렸습니다: {count}줄, {seconds}초, 초당 {rate}줄";
 
+    // A cluster.
+    ClusterNoProcess: "there is no process {process} among {processes} addresses", "주소 {processes}개 중 프로세스 {process}은(는) 없습니다";
+    ClusterNoProcessHelp: "--process counts the addresses of --cluster from 0", "--process는 --cluster의 주소를 0부터 셉니다";
+    ClusterNotTrusted: "{at} is not on this machine, and records would travel to it in the clear",
+        "{at}은(는) 이 컴퓨터가 아니며 레코드가 암호화되지 않고 전송됩니다";
+    ClusterNotTrustedHelp: "name ends of TLS tunnels on this machine (127.0.0.1:PORT), or say --trusted-network where nobody else can listen",
+        "이 컴퓨터의 TLS 터널 주소(127.0.0.1:PORT)를 쓰거나, 아무도 엿들을 수 없는 망이면 --trusted-network를 지정하십시오";
+    ClusterAddressTaken: "cannot listen for the other processes at {at}", "{at}에서 다른 프로세스를 기다릴 수 없습니다";
+    ClusterAddressTakenHelp: "another process may still be there; --process must be that of this address",
+        "다른 프로세스가 아직 쓰고 있을 수 있습니다. --process가 이 주소의 번호인지 확인하십시오";
+    ClusterWaits: "waiting for processes {processes}", "프로세스 {processes}을(를) 기다리는 중";
+    ClusterWaitsForFirst: "waiting for process 0 at {at}", "{at}의 프로세스 0을 기다리는 중";
+    ClusterBegins: "all {processes} processes are here", "프로세스 {processes}개가 모두 모였습니다";
+    ClusterJoined: "process {process} of job {id}, start {generation}, workers: {workers}",
+        "작업 {id}의 프로세스 {process}, {generation}번째 시작, 워커 {workers}개";
+    ClusterRefused: "process 0 does not take this process: its {what} is {there}, here it is {here}",
+        "프로세스 0이 거부했습니다: {what}이(가) 그쪽은 {there}, 여기는 {here}";
+    ClusterRefusedHelp: "all processes of a cluster need the same gyre, config, --cluster and --workers",
+        "클러스터의 모든 프로세스는 gyre 버전, 설정, --cluster, --workers가 같아야 합니다";
+    ClusterGone: "another process of the cluster is gone", "클러스터의 다른 프로세스가 사라졌습니다";
+    ClusterSilent: "process {process} has said nothing for {seconds} s", "프로세스 {process}이(가) {seconds}초 동안 응답이 없습니다";
+    ClusterClosed: "process {process} is gone ({why})", "프로세스 {process}이(가) 사라졌습니다 ({why})";
+    ClusterFailed: "process {process} cannot go on:\n{why}", "프로세스 {process}이(가) 진행할 수 없습니다:\n{why}";
+    ClusterLost: "{why}; this start of the job is over, the next one begins", "{why}. 이번 시작을 끝내고 다음 시작을 준비합니다";
+    ClusterNotAgain: "cannot begin again: {why}", "다시 시작할 수 없습니다: {why}";
+    ClusterKeeps: "process {process} runs as {pid}", "프로세스 {process} 실행 중 (PID {pid})";
+    ClusterEnded: "process {process} ended ({how}) and is started again", "프로세스 {process}이(가) 끝나({how}) 다시 시작합니다";
+    ClusterWrong: "process {process} cannot run: it ended with exit code 2", "프로세스 {process}을(를) 실행할 수 없습니다: 종료 코드 2";
+    ClusterWrongHelp: "it said above what is wrong", "원인은 위에 나와 있습니다";
+    ClusterNoProgram: "cannot start process {process}", "프로세스 {process}을(를) 시작할 수 없습니다";
+    ClusterHttpPort: "{at} leaves no room for the ports of {processes} processes", "{at}에는 프로세스 {processes}개의 포트를 둘 수 없습니다";
+
     // Progress.
     ProgressRecords: "records", "건";
     ProgressLeft: "{text} left", "{text} 남음";

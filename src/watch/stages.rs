@@ -24,9 +24,9 @@ const BETWEEN: &str = "between";
 /// The end of the dataflow, by the names of its operators in a run and in a replay.
 const ENDS: [&str; 2] = ["hand rows on", "write outputs"];
 
-/// Listens to a worker; called before its dataflow is built.
-pub fn listen(worker: &Worker, watch: &Arc<Watch>) {
-    let mut clock = StageClock::new(worker.index(), watch);
+/// Listens to a worker, shown under this number; called before its dataflow is built.
+pub fn listen(worker: &Worker, number: usize, watch: &Arc<Watch>) {
+    let mut clock = StageClock::new(number, watch);
     if let Some(mut register) = worker.log_register() {
         register.insert::<TimelyEventBuilder, _>("timely", move |now, events| {
             if let Some(events) = events {

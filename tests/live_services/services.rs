@@ -55,16 +55,26 @@ impl Alone {
 
 impl Drop for Alone {
     fn drop(&mut self) {
-        run("start", None);
+        // What failed before tells more than a second panic, which would take the other tests with it.
+        if let Err(why) = try_run("start", None) {
+            assert!(std::thread::panicking(), "{why}");
+            eprintln!("{why}");
+        }
     }
 }
 
 fn run(what: &str, which: Option<&str>) -> String {
+    try_run(what, which).unwrap_or_else(|why| panic!("{why}"))
+}
+
+fn try_run(what: &str, which: Option<&str>) -> Result<String, String> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/services");
     let output = Command::new(script).arg(what).args(which).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "tests/services {what} {which:?}: {said}");
-    String::from_utf8(output.stdout).unwrap()
+    if !output.status.success() {
+        return Err(format!("tests/services {what} {which:?}: {said}"));
+    }
+    Ok(String::from_utf8(output.stdout).unwrap())
 }
 
 /// A name that nobody else has.

@@ -121,10 +121,14 @@ impl Job {
 
     /// Starts it with faults, where the program was built for that.
     pub fn start_with(&self, workers: usize, faults: &str) -> Running {
+        self.spawn(self.command(workers), faults)
+    }
+
+    pub fn spawn(&self, mut command: Command, faults: &str) -> Running {
         let log = self.path("log");
         let out = OpenOptions::new().create(true).append(true).open(&log).expect("a log");
         let said_before = out.metadata().expect("a log").len() as usize;
-        let child = self.command(workers).env("GYRE_FAULTS", faults).stderr(out).spawn();
+        let child = command.env("GYRE_FAULTS", faults).stderr(out).spawn();
         Running { child: child.expect("gyre starts"), log, said_before }
     }
 
@@ -248,9 +252,14 @@ impl Running {
     /// is still being loaded ends it as any process ends.
     pub fn end(mut self) -> Option<i32> {
         self.wait_until(|running| running.said()[running.said_before..].contains(", start "));
-        let asked = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        assert!(asked.expect("kill is there").success());
+        self.signal("TERM");
         self.wait()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill is there").success());
     }
 
     /// Its exit code, once it has ended; none where a signal ended it.

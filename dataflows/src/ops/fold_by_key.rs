@@ -406,6 +406,9 @@ impl<F: Fold> Keyed<F> {
         let updates = &*message.updates;
         let end =
             (message.worked..updates.len()).find(|&at| updates.tick(at) > tick).unwrap_or(updates.len());
+        if message.worked == 0 {
+            self.prefetch_first(updates);
+        }
         for at in message.worked..end {
             // Ahead into the ticks that follow: one of them alone is too short to hide how far memory is.
             if at + 24 < updates.len() {
@@ -433,6 +436,20 @@ impl<F: Fold> Keyed<F> {
         }
         message.worked = end;
         self.waiting.put_back(message);
+    }
+
+    /// Asks for what the first updates of a message need, all at once: many messages, above all those of laps and faults,
+    /// are not much longer than the way that is looked ahead.
+    fn prefetch_first(&self, updates: &F::Updates) {
+        let first = updates.len().min(24);
+        for at in 0..first {
+            self.index.prefetch(updates.key(at));
+            self.fold.prefetch(updates, at, false);
+        }
+        for at in 0..first.min(8) {
+            self.index.guess(updates.key(at)).inspect(|&slot| self.slab.prefetch(slot));
+            self.fold.prefetch(updates, at, true);
+        }
     }
 
     /// Reference rows change: what they touch is told anew, by what stood before them. Keys whose time is up rest as

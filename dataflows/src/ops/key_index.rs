@@ -139,12 +139,16 @@ fn slot_of(word: u64) -> u32 {
 /// Asks for a cache line ahead of its use; a hint only.
 #[inline]
 pub fn prefetch<T>(place: &T) {
+    prefetch_at(std::ptr::from_ref(place).cast());
+}
+
+/// The same by an address, which may be anything.
+#[inline]
+pub(super) fn prefetch_at(place: *const u8) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch reads nothing and cannot fault, and the reference is valid anyway.
+    // SAFETY: a prefetch reads nothing and cannot fault, whatever the address is.
     unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(
-            std::ptr::from_ref(place).cast(),
-        );
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(place.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = place;

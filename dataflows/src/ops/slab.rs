@@ -1,8 +1,10 @@
 //! States of keys by small numbers.
 
-use super::key_index::prefetch;
+use super::key_index::prefetch_at;
 
 const CHUNK: usize = 1 << 14;
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
 /// The states of all keys, at addresses that never move.
 pub struct Slab<S> {
@@ -27,9 +29,13 @@ impl<S: Default> Slab<S> {
         &mut self.chunks[slot as usize / CHUNK][slot as usize % CHUNK]
     }
 
-    /// Asks for a state ahead of its use.
+    /// Asks for a state ahead of its use: for every cache line of it.
+    #[inline]
     pub fn prefetch(&self, slot: u32) {
-        prefetch(self.get(slot));
+        let entry = std::ptr::from_ref(self.get(slot)).cast::<u8>();
+        for line in (0..size_of::<(u128, S)>()).step_by(LINE) {
+            prefetch_at(entry.wrapping_add(line));
+        }
     }
 
     pub(super) fn is_used(&self, slot: u32) -> bool {
