@@ -225,7 +225,7 @@ impl Run<'_> {
                 scope.spawn(|| leader.beat(halt));
                 for (process, stream) in (1..).zip(streams) {
                     let sync = &sync;
-                    scope.spawn(move || leader.hear(process, stream, sync, halt, log, self.lang));
+                    scope.spawn(move || leader.hear(process, stream, sync, halt, (log, self.lang), watch));
                 }
             }
             let feed = Feed { intake: &intake, shared: &shared, decoder: &decoder, rules, watch };

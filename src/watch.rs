@@ -7,9 +7,9 @@
 //! ```
 //! Nothing that the listener does can hold a worker up: what it reads are atomics, and copies that are swapped in.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -89,9 +89,15 @@ pub struct Watch {
     under_way: Mutex<VecDeque<(Tick, Vec<Read>)>>,
     sinks: Mutex<Vec<Sink>>,
     lags: Mutex<Vec<Lag>>,
+    /// What other processes of a cluster read, and have not read.
+    others: Mutex<Others>,
+    follows: AtomicBool,
     counts: WagerCounts,
     began: Instant,
 }
+
+/// Of each other process: records read, by topic, and what was not read.
+type Others = BTreeMap<usize, (Vec<u64>, Vec<Lag>)>;
 
 #[derive(Default)]
 struct WagerCounts {
@@ -118,6 +124,8 @@ impl Watch {
             under_way: Mutex::default(),
             sinks: Mutex::default(),
             lags: Mutex::default(),
+            others: Mutex::default(),
+            follows: AtomicBool::new(false),
             counts: WagerCounts::default(),
             began: Instant::now(),
         };
@@ -162,10 +170,38 @@ impl Watch {
         let _ = self.at.set(at);
     }
 
+    /// Records read, by topic: what other processes of the cluster told of theirs too.
+    pub fn records_by_topic(&self) -> Vec<u64> {
+        let of = |topic: Topic| self.figures.input_records.with_label_values(&[topic.name()]).get();
+        let others = self.others();
+        let all = Topic::ALL.into_iter().enumerate().map(|(at, topic)| {
+            of(topic) + others.values().filter_map(|(records, _)| records.get(at)).sum::<u64>()
+        });
+        all.collect()
+    }
+
     /// Records read.
     pub fn records(&self) -> u64 {
-        let of = |topic: Topic| self.figures.input_records.with_label_values(&[topic.name()]).get();
-        Topic::ALL.into_iter().map(of).sum()
+        self.records_by_topic().into_iter().sum()
+    }
+
+    fn others(&self) -> MutexGuard<'_, Others> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Another process of the cluster has read so many records of each topic, and not yet these.
+    pub fn other_reads(&self, process: usize, records: Vec<u64>, lags: Vec<Lag>) {
+        self.others().insert(process, (records, lags));
+    }
+
+    /// It is a process whose books another one tells of.
+    pub fn follows(&self) {
+        self.follows.store(true, Ordering::Release);
+    }
+
+    /// Whether another process is to be asked how things stand.
+    pub fn is_follower(&self) -> bool {
+        self.follows.load(Ordering::Acquire)
     }
 
     /// Which start of the job this is; 0 before it began.
@@ -260,7 +296,14 @@ impl Watch {
 
     /// How much of each partition was not read when it was looked last.
     pub fn lags(&self) -> Vec<Lag> {
-        self.lags.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        lags.extend(self.others().values().flat_map(|(_, lags)| lags.iter().cloned()));
+        let place = |lag: &Lag| {
+            let topic = Topic::ALL.into_iter().position(|topic| topic.name() == lag.source);
+            (topic, lag.partition.parse::<u16>().ok())
+        };
+        lags.sort_by_key(place);
+        lags
     }
 
     /// What waits at an endpoint, and how much may.

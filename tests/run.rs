@@ -14,6 +14,8 @@ mod ends;
 mod job;
 #[path = "run/kills.rs"]
 mod kills;
+#[path = "run/netns.rs"]
+mod netns;
 #[path = "run/pair.rs"]
 mod pair;
 #[path = "run/story.rs"]

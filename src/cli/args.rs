@@ -78,8 +78,8 @@ pub struct RunArgs {
     #[arg(long, value_name = "ADDR,ADDR…", value_delimiter = ',')]
     pub cluster: Vec<String>,
 
-    /// Which of them this process is, from 0
-    #[arg(long, value_name = "I", default_value_t = 0, requires = "cluster")]
+    /// Which of them this process is, from 0; `hostname`: the number at the end of this machine's name
+    #[arg(long, value_name = "I", default_value = "0", requires = "cluster", value_parser = process_number)]
     pub process: u16,
 
     /// The network between them is trusted: records travel through it as they are
@@ -275,6 +275,17 @@ impl RunArgs {
     pub fn workers(&self) -> usize {
         worker_threads(self.workers)
     }
+}
+
+/// The number of a process, or of a pod of a StatefulSet: `books-2` is process 2.
+fn process_number(text: &str) -> std::result::Result<u16, String> {
+    let name = rustix::system::uname();
+    let number = match text {
+        "hostname" => name.nodename().to_str().ok().and_then(|name| name.rsplit('-').next()),
+        number => Some(number),
+    };
+    let wrong = || format!("a number from 0; this machine is called {}", name.nodename().to_string_lossy());
+    number.and_then(|number| number.parse().ok()).ok_or_else(wrong)
 }
 
 /// So many worker threads as asked for, or one per core.

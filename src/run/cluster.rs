@@ -13,12 +13,17 @@
 //! Between machines the records travel as they are. That is refused unless it is said that the network is trusted, or
 //! the addresses are ends of tunnels on this machine.
 
+use std::io;
 use std::net::{IpAddr, TcpListener, ToSocketAddrs};
+use std::time::{Duration, Instant};
 
 use crate::cli::RunArgs;
 use crate::error::{Domain, Error, Result};
 use crate::source::Share;
 use crate::texts::{Key, Phrase};
+
+/// How long our own name may take to be known.
+const NAMED_WITHIN: Duration = Duration::from_secs(10);
 
 pub mod follower;
 pub mod leader;
@@ -59,7 +64,7 @@ impl Team {
             let what = Phrase::new(Key::ClusterNotTrusted).with("at", far);
             return Err(Error::usage(Domain::Config, what).help(Key::ClusterNotTrustedHelp));
         }
-        let listener = TcpListener::bind(own).map_err(|error| {
+        let listener = bound(own).map_err(|error| {
             let what = Phrase::new(Key::ClusterAddressTaken).with("at", own);
             Error::unreachable(Domain::Config, what).cause(error).help(Key::ClusterAddressTakenHelp)
         })?;
@@ -83,6 +88,17 @@ impl Team {
     /// Which partitions this process reads.
     pub fn share(&self) -> Share {
         Share { process: self.process, processes: self.addresses.len() }
+    }
+}
+
+/// Listens at an address. A name may be known a while after its machine began.
+fn bound(address: &str) -> io::Result<TcpListener> {
+    let until = Instant::now() + NAMED_WITHIN;
+    loop {
+        match TcpListener::bind(address) {
+            Err(_) if Instant::now() < until => std::thread::sleep(NAMED_WITHIN / 50),
+            done => return done,
+        }
     }
 }
 

@@ -226,6 +226,11 @@ fn answer(asked: &Asked, path: &str, query: &str) -> Reply {
             Ok(body) => Reply { status: StatusCode::OK, content: METRICS, body },
             Err(error) => internal(&error),
         },
+        path if watch.is_follower() && path.starts_with("/v1/") => Reply::problem(
+            StatusCode::MISDIRECTED_REQUEST,
+            "ask_process_0",
+            "this is one of several processes that keep the books together; the first of them tells how they stand",
+        ),
         "/" => Reply::of(true, Key::HttpIndex.say(asked.lang).to_owned() + "\n"),
         _ => match v1::answer(watch, path, query) {
             Some(Ok(body)) => Reply { status: StatusCode::OK, content: JSON, body },

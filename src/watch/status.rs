@@ -160,9 +160,10 @@ impl Status {
             (true, true) => State::Ready,
             (true, false) => State::Behind,
         };
-        let records = |topic: Topic| watch.figures.input_records.with_label_values(&[topic.name()]).get();
-        let inputs =
-            Topic::ALL.map(|topic| Input { source: topic.name().to_owned(), records: records(topic) });
+        let inputs = Topic::ALL
+            .into_iter()
+            .zip(watch.records_by_topic())
+            .map(|(topic, records)| Input { source: topic.name().to_owned(), records });
         Self {
             as_of: as_of(board.tick),
             job: watch.job().to_owned(),
@@ -170,7 +171,7 @@ impl Status {
             state,
             behind_ms: watch.health.age_s().map(|age_s| (age_s * 1_000.0) as u64),
             books: books(&board),
-            inputs: inputs.into(),
+            inputs: inputs.collect(),
             lags: watch.lags(),
             sinks: watch.sinks(),
             anomalies: anomalies(&board),

@@ -23,7 +23,8 @@ pub struct Problem {
     pub title: &'static str,
     /// The status.
     pub status: u16,
-    /// What it is, in a word that stays: `bad_request`, `not_found`, `method_not_allowed`, `foreign_host`, `internal`.
+    /// What it is, in a word that stays: `bad_request`, `not_found`, `method_not_allowed`, `foreign_host`,
+    /// `ask_process_0`, `internal`.
     pub code: &'static str,
     /// The same for people.
     pub detail: String,

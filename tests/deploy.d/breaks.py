@@ -124,7 +124,21 @@ BREAKS = [
     (manifests.chart, HELM + "templates/scrape.yaml", "scheme: https", "scheme: http", "without TLS"),
     (manifests.chart, HELM + "values.yaml", "tag: 1.28.0", "tag: latest", "tag"),
     (manifests.chart, HELM + "cases/watched.yaml", "workers: 4", "workers: 400", "workers"),
-    (manifests.chart, HELM + "values.schema.json", '"const": 1}', '"minimum": 1}', "the schema takes a second process"),
+    (
+        manifests.chart,
+        HELM + "values.schema.json",
+        '"trustedNetwork": {"const": true}',
+        '"trustedNetwork": {}',
+        "the schema takes processes in a network",
+    ),
+    (manifests.chart, HELM + "templates/_names.tpl", r"\$at }}\.{{ include", "0 }}.{{ include", "does not name the 3 pods"),
+    (
+        manifests.chart,
+        HELM + "templates/networkpolicy.yaml",
+        "    - to:\n        - podSelector:",
+        "    - to:\n        - ipBlock: {cidr: 10.0.0.0/8}\n        - namespaceSelector:",
+        "keeps the processes apart: egress",
+    ),
     (manifests.chart, HELM + "templates/networkpolicy.yaml", "(?s).*", "", "there is no NetworkPolicy"),
     (manifests.chart, PROM, r"expr: sum by \(job, instance, source\)", "expr: sum by job", "PrometheusRule"),
     (

@@ -18,7 +18,7 @@ OPERATOR = {"ServiceMonitor", "PrometheusRule"}
 MOVING = {"latest", "main", "edge", "stable", "nightly"}
 # What the schema of the values must refuse, and why.
 REFUSED = {
-    "a second process": {"replicas": 2},
+    "processes in a network that nobody vouches for": {"replicas": 2},
     "a tag that moves": {"image": {"tag": "latest"}},
     "requests apart from limits": {"resources": {"limits": {"cpu": "2"}}},
     "a misspelt name": {"worker": 2},
@@ -126,7 +126,6 @@ def shape(docs):
         "podManagementPolicy": "Parallel",
         "updateStrategy": {"type": "OnDelete"},
         "serviceName": service["metadata"]["name"],
-        "replicas": 1,
     }
     faults += [
         f"the StatefulSet's {key} is {spec.get(key)}, not {value}"
@@ -159,9 +158,38 @@ def shape(docs):
         for probe, path in paths.items()
         if not asked[probe].endswith(path)
     ]
+    faults += together(spec, gyre.get("args", []), sets["metadata"], policies)
     start = gyre.get("startupProbe", {})
     if start.get("periodSeconds", 0) * start.get("failureThreshold", 0) < 60:
         faults.append("the startup probe gives no time to bring books back")
+    return faults
+
+
+def together(spec, args, about, policies):
+    """Several processes know each other's names, may talk to each other, and say that they trust the network."""
+    flags = dict(arg.lstrip("-").partition("=")[::2] for arg in args if arg.startswith("--"))
+    replicas, addresses = spec["replicas"], [address for address in flags.get("cluster", "").split(",") if address]
+    if replicas == 1:
+        return ["one process is told of others"] if addresses else []
+    names = [f"{about['name']}-{at}.{spec['serviceName']}." for at in range(replicas)]
+    faults = []
+    if len(addresses) != replicas or not all(map(str.startswith, addresses, names)):
+        faults.append(f"--cluster does not name the {replicas} pods: {addresses}")
+    if flags.get("process") != "hostname" or "trusted-network" not in flags:
+        faults.append("a process is not told which it is, or that the network is trusted")
+    ports = {int(address.rpartition(":")[2]) for address in addresses}
+    for policy in policies:
+        for way, peer in (("ingress", "from"), ("egress", "to")):
+            own = [
+                {port["port"] for port in rule["ports"]}
+                for rule in policy["spec"][way]
+                for whom in rule.get(peer, [])
+                if whom.get("podSelector", {}).get("matchLabels", {}).items() <= spec["selector"]["matchLabels"].items()
+                and "podSelector" in whom
+                and "namespaceSelector" not in whom
+            ]
+            if ports not in own:
+                faults.append(f"the NetworkPolicy keeps the processes apart: {way}")
     return faults
 
 

@@ -1,5 +1,6 @@
 //! The servers: where they are, and how they are stopped and started.
 
+use std::io::Write;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -58,7 +59,7 @@ impl Drop for Alone {
         // What failed before tells more than a second panic, which would take the other tests with it.
         if let Err(why) = try_run("start", None) {
             assert!(std::thread::panicking(), "{why}");
-            eprintln!("{why}");
+            let _ = writeln!(std::io::stderr(), "{why}");
         }
     }
 }

@@ -1,9 +1,12 @@
-//! The program as a whole: records through Kafka into files, Kafka and PostgreSQL, while everything is killed in turn.
+//! The program as a whole: records through Kafka into files, Kafka and PostgreSQL, done by two processes, while everything
+//! is killed in turn.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,7 +18,7 @@ use serde_json::Value;
 use crate::broker;
 use crate::database::{Database, fields};
 use crate::kafka_sink::standing;
-use crate::services::{self, Services, fresh};
+use crate::services::{self, Alone, Services, fresh};
 
 const GYRE: &str = env!("CARGO_BIN_EXE_gyre");
 /// Times go by the records' own clocks, which are months behind: nothing is too late.
@@ -32,6 +35,8 @@ struct Job {
     services: &'static Services,
     database: Database,
     prefix: String,
+    /// Where its two processes listen for each other.
+    addresses: String,
 }
 
 impl Job {
@@ -41,6 +46,7 @@ impl Job {
             services,
             database: Database::new(services),
             prefix: format!("{}.", fresh("whole")),
+            addresses: format!("{},{}", free_address(), free_address()),
         };
         let (brokers, prefix, url) = (&services.kafka, &job.prefix, job.database.url_at(None));
         fs::write(job.path("url"), url).unwrap();
@@ -63,10 +69,12 @@ impl Job {
         self.folder.path().join(name)
     }
 
-    fn start(&self) -> Running {
+    /// Starts one of its processes.
+    fn start(&self, process: usize) -> Running {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.path("log")).unwrap();
         let child = Command::new(GYRE)
-            .args(["run", "--workers", "2", "--lang", "en", "--http-addr", "127.0.0.1:0", "--config"])
+            .args(["run", "--workers", "1", "--lang", "en", "--http-addr", "127.0.0.1:0"])
+            .args(["--cluster", &self.addresses, "--process", &process.to_string(), "--config"])
             .arg(self.path("gyre.toml"))
             .arg("--state")
             .arg(self.path("state"))
@@ -81,7 +89,7 @@ impl Job {
     fn records(&self, dice: &mut Xoshiro256PlusPlus) -> Vec<(String, i32, Vec<u8>)> {
         let made = Command::new(GYRE)
             .args(["generate", "--wagers", "3000", "--accounts", "80", "--games", "6", "--hours", "0.5"])
-            .args(["--faults", "0", "--late", "0.1", "--seed", "5", "--output"])
+            .args(["--faults", "0", "--late", "0.1", "--seed", &dice.next_u64().to_string(), "--output"])
             .arg(self.path("in"))
             .output()
             .unwrap();
@@ -116,17 +124,20 @@ struct Running {
 }
 
 impl Running {
-    fn kill(mut self) {
+    fn kill(&mut self) {
         self.must_run();
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Asks it to end, as an operator does.
-    fn end(mut self) {
+    fn ask(&mut self) {
         self.must_run();
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
+    fn ends(mut self) {
         let until = Instant::now() + Duration::from_secs(60);
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -229,20 +240,45 @@ fn await_tables(job: &Job, running: &mut Running, tick: u64) {
     }
 }
 
+/// An address that nobody has, and that the system gives to nobody who connects.
+fn free_address() -> String {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let port = 10_000
+            + (std::process::id() as u16).wrapping_mul(41).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed))
+                % 20_000;
+        let address = format!("127.0.0.1:{port}");
+        if TcpListener::bind(&address).is_ok() {
+            return address;
+        }
+    }
+}
+
+/// Stories, each of other records and other moments.
+const SEEDS: [u64; 3] = [20_261_127, 7, 20_261_128];
+
 #[test]
 fn whatever_is_killed_the_books_are_those_of_a_replay() {
     let (services, alone) = services::alone();
+    SEEDS.into_iter().for_each(|seed| killed(services, &alone, seed));
+}
+
+fn killed(services: &'static Services, alone: &Alone, seed: u64) {
     let job = Job::new(services);
-    let mut dice = Xoshiro256PlusPlus::seed_from_u64(20_261_127);
+    let mut dice = Xoshiro256PlusPlus::seed_from_u64(seed);
     let records = job.records(&mut dice);
-    let mut running = job.start();
+    let mut running = [0, 1].map(|process| job.start(process));
     for (number, chunk) in records.chunks(records.len() / 8 + 1).enumerate() {
         broker::write_all(services, chunk);
         thread::sleep(Duration::from_millis(300 + dice.next_u64() % 900));
         match number {
             1 | 2 | 4 | 6 => {
-                running.kill();
-                running = job.start();
+                let process = (dice.next_u64() % 2) as usize;
+                let both = dice.next_u64().is_multiple_of(4);
+                for process in [process, 1 - process].into_iter().take(if both { 2 } else { 1 }) {
+                    running[process].kill();
+                    running[process] = job.start(process);
+                }
             }
             3 => {
                 alone.act("stop", "postgres");
@@ -258,7 +294,8 @@ fn whatever_is_killed_the_books_are_those_of_a_replay() {
     }
     // Nothing changes any more once the last laps are over.
     thread::sleep(Duration::from_millis(2_500));
-    await_tables(&job, &mut running, wall_ms());
-    running.end();
+    await_tables(&job, &mut running[0], wall_ms());
+    running[(dice.next_u64() % 2) as usize].ask();
+    running.into_iter().for_each(Running::ends);
     check(&job);
 }

@@ -63,6 +63,7 @@ pub fn run(
     };
     let began = Phrase::new(Key::ClusterJoined).with("process", team.process).with("id", &welcome.id);
     log.say(began.with("generation", welcome.generation).with("workers", team.workers));
+    watch.follows();
     watch.begins(&welcome.id, welcome.generation, team.workers, config.rules.tick_ms);
     let follower = Follower { team, config, halt, log, watch: Arc::clone(watch), lang: session.lang };
     follower.follow(&mut *source, &welcome, stream, mesh)
@@ -168,7 +169,11 @@ impl Follower<'_> {
     /// Says that we are alive, and that somebody asked us to end, until the run is over.
     fn beat(&self, writer: &Writer) {
         while !self.halt.is_over() {
-            let word = if self.halt.is_asked() { Report::EndAsked } else { Report::Alive };
+            let word = if self.halt.is_asked() {
+                Report::EndAsked
+            } else {
+                Report::Alive { records: self.watch.records_by_topic(), lags: self.watch.lags() }
+            };
             // Where nobody hears it, whoever hears for us notices.
             let _ = writer.say(&word);
             self.halt.pause(BEAT);

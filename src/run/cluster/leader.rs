@@ -21,6 +21,7 @@ use crate::run::state::State;
 use crate::run::sync::Sync;
 use crate::source::{Positions, Share};
 use crate::texts::{Key, Lang, Phrase};
+use crate::watch::Watch;
 
 /// How often it is said that one is alive.
 pub(super) const BEAT: Duration = Duration::from_millis(500);
@@ -133,7 +134,15 @@ impl Leader {
 
     /// Hears one of the others for as long as he is there. That he is gone ends the generation, and this process is
     /// another.
-    pub fn hear(&self, process: usize, stream: TcpStream, sync: &Sync, halt: &Halt, log: &Log, lang: Lang) {
+    pub fn hear(
+        &self,
+        process: usize,
+        stream: TcpStream,
+        sync: &Sync,
+        halt: &Halt,
+        (log, lang): (&Log, Lang),
+        watch: &Watch,
+    ) {
         let heard = stream.set_read_timeout(Some(SILENCE_MAX)).and_then(|()| {
             let mut reader = Reader::new(stream);
             loop {
@@ -150,7 +159,7 @@ impl Leader {
                     Report::Failed { why } => {
                         log.warn(Phrase::new(Key::ClusterFailed).with("process", process).with("why", why));
                     }
-                    Report::Alive => {}
+                    Report::Alive { records, lags } => watch.other_reads(process, records, lags),
                 }
             }
         });

@@ -7,7 +7,7 @@
 //! ```
 
 use std::io;
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use timely::communication::allocator::ProcessBuilder;
@@ -117,7 +117,7 @@ impl Team {
                 told = Some(Instant::now());
                 log.say(Phrase::new(Key::ClusterWaitsForFirst).with("at", &self.addresses[0]));
             }
-            if let Ok(stream) = TcpStream::connect(&self.addresses[0])
+            if let Ok(stream) = connected(&self.addresses[0])
                 && let Ok(answer) = asked(&stream, &hello, halt)
             {
                 match answer {
@@ -150,7 +150,7 @@ impl Team {
         for (at, address) in self.addresses.iter().enumerate().take(self.process) {
             let word = First::Mesh { process: self.process, token: token.to_owned() };
             let connect = || {
-                let stream = TcpStream::connect(address)?;
+                let stream = connected(address)?;
                 writer_of(&stream)?.say(&word)?;
                 Ok(stream)
             };
@@ -258,6 +258,18 @@ fn is_gone(stream: &TcpStream) -> bool {
     let looked = stream.set_nonblocking(true).and_then(|()| stream.peek(&mut [0]));
     let is_gone = !matches!(&looked, Err(error) if is_early(error));
     stream.set_nonblocking(false).is_err() || is_gone
+}
+
+/// A connection to an address, of which every answer but the first may be lost.
+fn connected(address: &str) -> io::Result<TcpStream> {
+    let mut failed = io::ErrorKind::AddrNotAvailable.into();
+    for at in address.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&at, FIRST_WORD) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
 }
 
 fn writer_of(stream: &TcpStream) -> io::Result<Writer> {

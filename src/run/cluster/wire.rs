@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::source::{Partition, Position, Positions};
+use crate::watch::status::Lag;
 
 /// What all processes of a cluster begin with, so that a stranger is told apart.
 pub const TITLE: &str = "gyre cluster 1";
@@ -163,8 +164,13 @@ pub enum Report {
         /// Why, in the language of its session.
         why: String,
     },
-    /// Nothing; it is alive.
-    Alive,
+    /// It is alive, and this is what it reads.
+    Alive {
+        /// Records since its start, by topic.
+        records: Vec<u64>,
+        /// What it has not read yet.
+        lags: Vec<Lag>,
+    },
 }
 
 /// The writing end of a connection.

@@ -31,6 +31,11 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
 
+{{- /* Where each process listens for the others, in order. */}}
+{{- define "gyre.addresses" -}}
+{{- range $at := until (int .Values.replicas) }}{{ if $at }},{{ end }}{{ include "gyre.name" $ }}-{{ $at }}.{{ include "gyre.name" $ }}.{{ $.Release.Namespace }}.svc:{{ $.Values.cluster.port }}{{ end }}
+{{- end }}
+
 {{- /* Asks in the pod itself, for Gyre answers nowhere else: any answer but 200 is a failure. */}}
 {{- define "gyre.ask" -}}
 exec:
