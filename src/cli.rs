@@ -13,6 +13,7 @@ use crate::config::{self, Config};
 use crate::error::{Domain, Error, Exit, Result};
 use crate::interrupt::Interrupt;
 use crate::listing;
+use crate::rescale;
 use crate::sink::OutputFolder;
 use crate::status;
 use crate::summary::Summary;
@@ -23,8 +24,8 @@ mod args;
 
 use args::{AnomaliesCommand, CheckArgs, CompletionArgs, QuarantineCommand};
 pub use args::{
-    ClusterArgs, DemoArgs, Form, GenerateArgs, HTTP_ADDR, PageArgs, Preset, ReplayArgs, RunArgs, Screen,
-    ShowArgs, StatusArgs,
+    ClusterArgs, DemoArgs, Form, GenerateArgs, HTTP_ADDR, PageArgs, Preset, ReplayArgs, RescaleArgs, RunArgs,
+    Screen, ShowArgs, StatusArgs,
 };
 
 /// Incremental settlement and integrity engine for online wagering
@@ -47,6 +48,8 @@ enum Command {
     Run(RunArgs),
     /// Do it with several processes on this machine, and start again whichever dies
     Cluster(ClusterArgs),
+    /// Have a cluster go on with another number of processes or workers
+    Rescale(RescaleArgs),
     /// Watch it at work: live records with faults, the books they make, and what can be asked of them
     Demo(DemoArgs),
     /// Show how a run stands: are the books right, how fresh are they, what is wrong
@@ -154,6 +157,7 @@ fn dispatch(commands: Commands, command: &Command, lang: Lang) -> Result<Exit> {
             config::load(&args.config)?;
             (commands.cluster)(args, &listen()?)
         }
+        Command::Rescale(args) => print(&rescale::ask(args, lang)?),
         Command::Demo(args) => (commands.demo)(args, &listen()?),
         Command::Status(args) => {
             let (shown, has_findings) = status::ask(args, lang)?;
@@ -323,6 +327,8 @@ mod tests {
             "run --config x --state y --process 1",
             "cluster --config x --state y --processes 1",
             "cluster --config x --state y --port 80",
+            "rescale --processes 3",
+            "rescale --state y --processes 1",
             "demo --rate 0",
             "status --http-addr 0.0.0.0:80",
             "status --http-addr nonsense",
@@ -348,6 +354,7 @@ mod tests {
         assert_eq!(exit("quarantine show 0123 --http-addr 127.0.0.1:1"), Exit::Unreachable);
         assert_eq!(exit("check"), Exit::Ok);
         assert_eq!(exit("cluster --config /none/such.toml --state s"), Exit::Usage);
+        assert_eq!(exit("rescale --state /none/such --processes 3"), Exit::Usage);
         assert_eq!(exit("check /none/such.toml"), Exit::Usage);
         let temp = tempfile::tempdir().unwrap();
         let config = temp.path().join("gyre.toml");

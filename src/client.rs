@@ -36,9 +36,10 @@ pub fn get(addr: &str, path: &str) -> Result<Vec<u8>> {
     let answered = runtime.block_on(async { tokio::time::timeout(PATIENCE, converse(at, path)).await });
     match answered {
         Ok(Ok((StatusCode::OK, body))) => Ok(body),
-        Ok(Ok((status @ (StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST), body))) => {
-            Err(refused(addr, status, &body))
-        }
+        Ok(Ok((
+            status @ (StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST | StatusCode::MISDIRECTED_REQUEST),
+            body,
+        ))) => Err(refused(addr, status, &body)),
         Ok(Ok((status, _))) => Err(stranger(addr, status)),
         Ok(Err(error)) => Err(away(error.to_string())),
         Err(late) => Err(away(late.to_string())),

@@ -42,6 +42,7 @@ pub mod local_cluster;
 pub mod progress;
 pub mod remote;
 pub mod replay;
+pub mod rescale;
 pub mod run;
 pub mod sequencer;
 pub mod sink;

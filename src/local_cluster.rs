@@ -5,13 +5,12 @@
 //!               ├─ gyre run --process 1   a share of the partitions
 //!               └─ …                      whichever dies is started again; the others have begun again by themselves
 //! ```
-//! It only starts, watches and ends processes: nothing goes wrong where it is killed, for its processes end with it.
+//! `gyre rescale` asks it to go on with other numbers ([`crate::rescale`]). It only starts, watches and ends processes: nothing goes wrong where it is killed, for its processes end with it.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -19,6 +18,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cli::{ClusterArgs, Session};
 use crate::error::{Domain, Error, Exit, Result};
+use crate::rescale::{Desk, Size, Wish};
 use crate::run::Log;
 use crate::texts::{Key, Lang, Phrase};
 
@@ -34,20 +34,35 @@ const END_MAX: Duration = Duration::from_secs(5);
 /// # Errors
 /// Exit 2 where a process ends with it: its flags, config or state are wrong; exit 3 where none can be started.
 pub fn run(args: &ClusterArgs, session: &Session) -> Result<()> {
-    let cluster = Cluster {
-        args,
-        http: http_addresses(args)?,
-        lang: session.lang,
-        log: Log::new(session.lang),
-        asked: session.interrupt.end_gently(),
-    };
-    let mut kept: Vec<Kept> = Vec::new();
-    for process in 0..args.processes {
-        kept.push(Kept::Runs(cluster.start(process)?));
+    let mut size = Size { processes: args.processes, workers: args.workers };
+    let mut moved: Option<Moved> = None;
+    let desk = Desk::new(&args.state);
+    let asked = session.interrupt.end_gently();
+    loop {
+        let cluster = Cluster {
+            args,
+            size,
+            http: http_addresses(args, size)?,
+            lang: session.lang,
+            log: Log::new(session.lang),
+            asked: &asked,
+            desk: &desk,
+        };
+        match cluster.run(moved.take())? {
+            None => return Ok(()),
+            Some((wish, began)) => {
+                size = wish.size;
+                moved = Some(Moved { wish, began, remap_bytes: desk.remap_bytes() });
+            }
+        }
     }
-    let ended = cluster.keep(&mut kept);
-    kept.iter_mut().for_each(Kept::kill);
-    ended
+}
+
+/// That the numbers are others now: told once a tick has closed with them.
+struct Moved {
+    wish: Wish,
+    began: Instant,
+    remap_bytes: u64,
 }
 
 /// The very same program, also where its file was replaced meanwhile.
@@ -68,28 +83,30 @@ pub(crate) fn end_with(parent: u32) -> Result<()> {
 }
 
 /// Where each process can be asked.
-fn http_addresses(args: &ClusterArgs) -> Result<Vec<String>> {
+fn http_addresses(args: &ClusterArgs, size: Size) -> Result<Vec<String>> {
     let fail = || {
         let what = Phrase::new(Key::ClusterHttpPort).with("at", &args.http_addr);
-        Error::usage(Domain::Config, what.with("processes", args.processes))
+        Error::usage(Domain::Config, what.with("processes", size.processes))
     };
     let first: SocketAddr = match args.http_addr.parse() {
         Ok(first) => first,
         // Whatever else it may be: process 0 says what is wrong with it.
-        Err(_) => return Ok(vec![args.http_addr.clone(); usize::from(args.processes)]),
+        Err(_) => return Ok(vec![args.http_addr.clone(); usize::from(size.processes)]),
     };
     let port = |process: u16| if first.port() == 0 { Some(0) } else { first.port().checked_add(process) };
     let each =
-        (0..args.processes).map(|process| Some(SocketAddr::new(first.ip(), port(process)?).to_string()));
+        (0..size.processes).map(|process| Some(SocketAddr::new(first.ip(), port(process)?).to_string()));
     each.collect::<Option<_>>().ok_or_else(fail)
 }
 
 struct Cluster<'r> {
     args: &'r ClusterArgs,
+    size: Size,
     http: Vec<String>,
     lang: Lang,
     log: Log,
-    asked: Arc<AtomicBool>,
+    asked: &'r AtomicBool,
+    desk: &'r Desk,
 }
 
 /// A process that is kept.
@@ -121,13 +138,13 @@ impl Kept {
 
 impl Cluster<'_> {
     fn start(&self, process: u16) -> Result<Child> {
-        let addresses: Vec<String> = (0..self.args.processes)
+        let addresses: Vec<String> = (0..self.size.processes)
             .map(|at| format!("{}:{}", Ipv4Addr::LOCALHOST, self.args.port + at))
             .collect();
         let mut command = Command::new(own_program());
         command.arg0("gyre").args(["run", "--lang", self.lang.code()]);
         command.arg("--config").arg(&self.args.config).arg("--state").arg(&self.args.state);
-        command.args(["--workers", &self.args.workers.to_string(), "--cluster", &addresses.join(",")]);
+        command.args(["--workers", &self.size.workers.to_string(), "--cluster", &addresses.join(",")]);
         command.args(["--process", &process.to_string(), "--parent", &std::process::id().to_string()]);
         command.args(["--http-addr", &self.http[usize::from(process)]]).stdin(Stdio::null());
         // Ctrl-C at the terminal is for us: process 0 is asked, and all end in order.
@@ -139,16 +156,42 @@ impl Cluster<'_> {
         Ok(started)
     }
 
+    /// Starts all and keeps them until they are asked to end; gives with which numbers they are to go on, if they are.
+    fn run(&self, moved: Option<Moved>) -> Result<Option<(Wish, Instant)>> {
+        let mut kept: Vec<Kept> = Vec::new();
+        for process in 0..self.size.processes {
+            kept.push(Kept::Runs(self.start(process)?));
+        }
+        self.desk.keeps(self.size)?;
+        let wish = self.keep(&mut kept, moved);
+        kept.iter_mut().for_each(Kept::kill);
+        if !matches!(wish, Ok(Some(_))) {
+            self.desk.leaves();
+        }
+        wish
+    }
+
     /// Keeps processes until all have ended as they were asked to.
-    fn keep(&self, kept: &mut [Kept]) -> Result<()> {
-        let mut asked_at: Option<Instant> = None;
+    fn keep(&self, kept: &mut [Kept], mut moved: Option<Moved>) -> Result<Option<(Wish, Instant)>> {
+        let mut told_at: Option<Instant> = None;
+        let mut wish = None;
         while !kept.iter().all(|one| matches!(one, Kept::Done)) {
-            let ends = self.asked.load(Ordering::Acquire);
-            if ends && asked_at.is_none() {
-                asked_at = Some(Instant::now());
+            if wish.is_none() && moved.is_none() {
+                wish = self.desk.wish(self.size);
+                wish.iter().for_each(|wish| {
+                    let begins = Phrase::new(Key::RescaleBegins).with("processes", wish.size.processes);
+                    self.log.say(begins.with("workers", wish.size.workers));
+                });
+            }
+            if let Some(done) = moved.take_if(|moved| self.desk.remap_bytes() > moved.remap_bytes) {
+                self.log.say(self.desk.done(&done.wish, done.began.elapsed())?);
+            }
+            let ends = wish.is_some() || self.asked.load(Ordering::Acquire);
+            if ends && told_at.is_none() {
+                told_at = Some(Instant::now());
                 kept[0].tell(Signal::TERM);
             }
-            for process in 0..self.args.processes {
+            for process in 0..self.size.processes {
                 let one = &mut kept[usize::from(process)];
                 match one {
                     Kept::Runs(child) => {
@@ -163,15 +206,18 @@ impl Cluster<'_> {
             }
             // The others end with process 0; where it is not there to say so, they are told.
             if ends && matches!(kept[0], Kept::Done) {
-                let since = *asked_at.insert(asked_at.unwrap_or_else(Instant::now));
+                let since = *told_at.get_or_insert_with(Instant::now);
                 if since.elapsed() > END_MAX {
                     kept.iter().for_each(|one| one.tell(Signal::KILL));
                 }
             }
             std::thread::sleep(LOOK);
         }
-        self.log.say(Key::RunEnds);
-        Ok(())
+        if wish.is_none() {
+            self.log.say(Key::RunEnds);
+        }
+        let goes_on = !self.asked.load(Ordering::Acquire);
+        Ok(wish.zip(told_at).filter(|_| goes_on))
     }
 
     /// A process ended: what becomes of it.

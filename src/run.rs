@@ -56,7 +56,7 @@ mod workers;
 
 pub(crate) use log::Log;
 pub(crate) use remap::crc32;
-pub(crate) use state::sync_folder_of;
+pub(crate) use state::{remap_path_of, sync_folder_of, write_whole};
 
 /// Runs the command: until a signal asks it to end, or something fails.
 ///

@@ -119,6 +119,22 @@ pub struct ClusterArgs {
     pub http_addr: String,
 }
 
+/// What `gyre rescale` is asked.
+#[derive(Args, Clone, Debug)]
+pub struct RescaleArgs {
+    /// Folder of the job's state, which `gyre cluster` was given
+    #[arg(long, value_name = "DIR")]
+    pub state: PathBuf,
+
+    /// Processes from then on, 2 to 64 [default: as many as now]
+    #[arg(long, value_name = "P", value_parser = value_parser!(u16).range(2..=64))]
+    pub processes: Option<u16>,
+
+    /// Worker threads of each from then on, 1 to 256 [default: as many as now]
+    #[arg(long, value_name = "W", value_parser = value_parser!(u16).range(1..=256))]
+    pub workers: Option<u16>,
+}
+
 /// What `gyre demo` is asked.
 #[derive(Args, Clone, Debug)]
 pub struct DemoArgs {

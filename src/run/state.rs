@@ -179,7 +179,7 @@ fn next_generation(path: &Path, least: u64) -> Result<u64> {
 }
 
 /// Writes a small file that is there whole or as it was before; only its owner may read it.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let fail = |error: io::Error| unwritable(path, bytes.len() as u64, &error);
     let partial = path.with_extension("partial");
     let mut file = OpenOptions::new()
@@ -194,6 +194,11 @@ pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::rename(&partial, path).map_err(fail)?;
     faults::point("state: after a rename").map_err(fail)?;
     sync_folder_of(path).map_err(fail)
+}
+
+/// Where the remap log of a job is.
+pub(crate) fn remap_path_of(state: &Path) -> PathBuf {
+    state.join(REMAP)
 }
 
 /// Waits until the disk has the names of a path's folder.

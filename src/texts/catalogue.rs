@@ -401,6 +401,15 @@ Ctrl-C를 누르거나 한 시간이 지나면 끝나며 폴더는 남습니다.
     ClusterNoProgram: "cannot start process {process}", "프로세스 {process}을(를) 시작할 수 없습니다";
     ClusterHttpPort: "{at} leaves no room for the ports of {processes} processes", "{at}에는 프로세스 {processes}개의 포트를 둘 수 없습니다";
 
+    RescaleBegins: "asked to go on with {processes} processes of {workers} workers: closing the last tick",
+        "프로세스 {processes}개, 프로세스당 워커 {workers}개로 바꾸도록 요청받아 마지막 틱을 닫습니다";
+    RescaleDone: "{processes} processes of {workers} workers keep the books; no tick closed for {seconds} s",
+        "이제 프로세스 {processes}개, 프로세스당 워커 {workers}개가 장부를 유지합니다. 틱이 멈춘 시간 {seconds}초";
+    RescaleNobody: "no `gyre cluster` keeps {path}", "{path}을(를) 유지하는 `gyre cluster`가 없습니다";
+    RescaleNobodyHelp: "name the folder that `gyre cluster --state` was given; without it, stop all processes and start them with other numbers",
+        "`gyre cluster --state`에 지정한 폴더를 쓰십시오. 없으면 모든 프로세스를 멈추고 다른 수로 시작하십시오";
+    RescaleLost: "the cluster ended before it went on with the new numbers", "새 수로 이어지기 전에 클러스터가 끝났습니다";
+
     // Progress.
     ProgressRecords: "records", "건";
     ProgressLeft: "{text} left", "{text} 남음";

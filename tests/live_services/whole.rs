@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::TcpListener;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -19,6 +21,9 @@ use crate::broker;
 use crate::database::{Database, fields};
 use crate::kafka_sink::standing;
 use crate::services::{self, Alone, Services, fresh};
+
+/// How long anything may take: many stories share the machine.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 const GYRE: &str = env!("CARGO_BIN_EXE_gyre");
 /// Times go by the records' own clocks, which are months behind: nothing is too late.
@@ -88,7 +93,7 @@ impl Job {
     /// The records of a small operator, each topic's in two halves that are mixed up, with copies and with what is none.
     fn records(&self, dice: &mut Xoshiro256PlusPlus) -> Vec<(String, i32, Vec<u8>)> {
         let made = Command::new(GYRE)
-            .args(["generate", "--wagers", "3000", "--accounts", "80", "--games", "6", "--hours", "0.5"])
+            .args(["generate", "--wagers", "1500", "--accounts", "80", "--games", "6", "--hours", "0.5"])
             .args(["--faults", "0", "--late", "0.1", "--seed", &dice.next_u64().to_string(), "--output"])
             .arg(self.path("in"))
             .output()
@@ -138,7 +143,7 @@ impl Running {
     }
 
     fn ends(mut self) {
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 assert!(status.success(), "{status}: {}", fs::read_to_string(&self.log).unwrap());
@@ -232,7 +237,7 @@ fn check(job: &Job) {
 
 /// Waits until the tables are at `tick`.
 fn await_tables(job: &Job, running: &mut Running, tick: u64) {
-    let until = Instant::now() + Duration::from_secs(90);
+    let until = Instant::now() + PATIENCE;
     while job.database.look().0.is_none_or(|at| at < tick) {
         running.must_run();
         assert!(Instant::now() < until, "{}", fs::read_to_string(&running.log).unwrap());
@@ -254,16 +259,51 @@ fn free_address() -> String {
     }
 }
 
-/// Stories, each of other records and other moments.
-const SEEDS: [u64; 3] = [20_261_127, 7, 20_261_128];
+/// Stories, each of other records and other moments. Those of a round happen at the same time, and have the same outages.
+const ROUNDS: [RangeInclusive<u64>; 3] = [1..=3, 4..=6, 7..=9];
+
+/// Where all stories of a round come together: one does what all the others wait for.
+struct Meeting {
+    stories: usize,
+    /// How many wait, and how often all have met.
+    state: Mutex<(usize, usize)>,
+    met: Condvar,
+}
+
+impl Meeting {
+    fn meet(&self, act: impl FnOnce()) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0 += 1;
+        if state.0 == self.stories {
+            act();
+            *state = (0, state.1 + 1);
+            self.met.notify_all();
+            return;
+        }
+        let times = state.1;
+        let (_state, waited) =
+            self.met.wait_timeout_while(state, PATIENCE, |(_, met)| *met == times).unwrap();
+        assert!(!waited.timed_out(), "another story has failed");
+    }
+}
 
 #[test]
 fn whatever_is_killed_the_books_are_those_of_a_replay() {
     let (services, alone) = services::alone();
-    SEEDS.into_iter().for_each(|seed| killed(services, &alone, seed));
+    for seeds in ROUNDS {
+        let stories = seeds.clone().count();
+        let meeting = Meeting { stories, state: Mutex::default(), met: Condvar::new() };
+        thread::scope(|scope| {
+            for seed in seeds {
+                let (meeting, alone) = (&meeting, &alone);
+                scope.spawn(move || killed(services, alone, meeting, seed));
+            }
+        });
+    }
 }
 
-fn killed(services: &'static Services, alone: &Alone, seed: u64) {
+/// A story in which one of the two processes, or both, are killed four times, PostgreSQL is stopped, and Kafka killed.
+fn killed(services: &'static Services, alone: &Alone, meeting: &Meeting, seed: u64) {
     let job = Job::new(services);
     let mut dice = Xoshiro256PlusPlus::seed_from_u64(seed);
     let records = job.records(&mut dice);
@@ -280,15 +320,15 @@ fn killed(services: &'static Services, alone: &Alone, seed: u64) {
                     running[process] = job.start(process);
                 }
             }
-            3 => {
+            3 => meeting.meet(|| {
                 alone.act("stop", "postgres");
                 thread::sleep(Duration::from_millis(800));
                 alone.act("start", "postgres");
-            }
-            5 => {
+            }),
+            5 => meeting.meet(|| {
                 alone.act("kill", "kafka");
                 alone.act("start", "kafka");
-            }
+            }),
             _ => {}
         }
     }

@@ -116,7 +116,23 @@ fn one_command_starts_and_keeps_a_cluster() {
         job.live(&mut story, Duration::from_millis(400));
         job.wait_committed(&mut running);
     }
+    for (processes, workers) in [(2, 2), (4, 1)] {
+        let mut rescale = Command::new(env!("CARGO_BIN_EXE_gyre"));
+        rescale.args(["rescale", "--lang", "en", "--processes", &processes.to_string()]);
+        rescale.args(["--workers", &workers.to_string()]).arg("--state").arg(job.path("state"));
+        let done = rescale.output().expect("gyre starts");
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert!(done.status.success(), "{}{}", String::from_utf8_lossy(&done.stderr), running.said());
+        let wanted =
+            format!("{processes} processes of {workers} workers keep the books; no tick closed for ");
+        assert!(said.starts_with(&wanted), "{said}");
+        job.live(&mut story, Duration::from_millis(300));
+        job.wait_committed(&mut running);
+    }
     running.signal("TERM");
     assert_eq!(running.wait(), Some(0), "{}", running.said());
     job.assert_as_if_uninterrupted(1);
+    let mut rescale = Command::new(env!("CARGO_BIN_EXE_gyre"));
+    rescale.args(["rescale", "--processes", "2", "--state"]).arg(job.path("state"));
+    assert_eq!(rescale.output().expect("gyre starts").status.code(), Some(2));
 }
