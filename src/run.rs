@@ -5,15 +5,19 @@
 //!           (decode)     │                                             ▲
 //!                        └──▶ sync (remap log, on the disk) ───────────┘ a sink may commit through here
 //! ```
-//! Several processes may do it together: see [`cluster`]. Each box is a thread (workers are several) and each arrow is bounded, so that a slow sink slows the source and memory
-//! stays flat. What makes a restart exact: the remap log says which lines each tick holds; what follows from a tick is a
+//! Each box is a thread (workers are several) and each arrow is bounded, so that a slow sink slows the source and memory
+//! stays flat. Several processes may do it together: see [`cluster`]. What makes a restart exact: the remap log says which lines each tick holds; what follows from a tick is a
 //! function of them; a sink keeps with its rows through which tick it has them, and what they were.
 
+use std::net::TcpStream;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use cluster::leader::Leader;
 use cluster::{Seats, Team, Terms, follower, loss};
 use feed::Feed;
+use gyre_dataflows::Tick;
+use gyre_dataflows::decode::Decoder;
 use gyre_dataflows::graph::Settings;
 use gyre_dataflows::rows::Wanted;
 
@@ -29,7 +33,7 @@ use crate::{local_cluster, replay};
 use halt::Halt;
 use intake::{Intake, WHO as SOURCE};
 use outbox::Outbox;
-use remap::Rows;
+use remap::{Remap, Rows};
 use sinking::PAUSE;
 use state::State;
 use sync::Sync;
@@ -150,6 +154,25 @@ fn open<T>(
     }
 }
 
+/// What a run is made of, opened.
+struct Parts<'r> {
+    source: Box<dyn Source>,
+    sinks: Vec<Box<dyn LiveSink>>,
+    outbox: Outbox,
+    remap: Remap,
+    decoder: Decoder,
+    shared: &'r Shared,
+    leader: &'r Option<Leader>,
+}
+
+/// Where it begins.
+struct Start {
+    generation: u64,
+    last: Tick,
+    places: Positions,
+    remap_path: PathBuf,
+}
+
 /// What every part of a run goes by.
 struct Run<'r> {
     seats: Seats,
@@ -195,7 +218,7 @@ impl Run<'_> {
                 Some((team, met))
             }
         };
-        let State { job, keys, mut remap, sound, remap_path, lock, .. } = state;
+        let State { job, keys, remap, sound, remap_path, lock, .. } = state;
         let progress = self.open_all(&mut *source, &mut sinks, &job)?;
         let last = sound.last.map_or(0, |(_, tick)| tick);
         let outbox = Outbox::new(self.config.live.held_bytes_max, last, &progress)?;
@@ -211,41 +234,9 @@ impl Run<'_> {
                 (workers::start_in(&shared, team, mesh)?, Some(leader), streams)
             }
         };
-        let (intake, sync) = (Intake::default(), Sync::default());
-        let (halt, log, watch) = (&*self.halt, &self.log, &*self.watch);
-        std::thread::scope(|scope| {
-            scope.spawn(|| shared.gather.run(&outbox, halt, watch));
-            scope.spawn(|| sync.run(&mut remap, &outbox, halt, log));
-            scope.spawn(|| intake.run(&mut *source, &decoder, halt, log, watch));
-            for (at, sink) in sinks.iter_mut().enumerate() {
-                let outbox = &outbox;
-                scope.spawn(move || sinking::run(at, &mut **sink, outbox, halt, log, watch));
-            }
-            if let Some(leader) = &leader {
-                scope.spawn(|| leader.beat(halt));
-                for (process, stream) in (1..).zip(streams) {
-                    let sync = &sync;
-                    scope.spawn(move || leader.hear(process, stream, sync, halt, (log, self.lang), watch));
-                }
-            }
-            let feed = Feed { intake: &intake, shared: &shared, decoder: &decoder, rules, watch };
-            let mut ticks = Ticks {
-                feed,
-                leader: leader.as_ref(),
-                share: self.share,
-                outbox: &outbox,
-                sync: &sync,
-                log,
-                generation: job.generation,
-                last,
-                places: sound.places,
-            };
-            let ran = Rows::open(&remap_path).and_then(|rows| ticks.run(rows));
-            ran.err().into_iter().for_each(|error| halt.fail(error));
-            leader.iter().filter(|_| !halt.has_failed()).for_each(|leader| leader.end(halt));
-            halt.finish();
-            shared.inboxes.wake();
-        });
+        let shared = &*shared;
+        let start = Start { generation: job.generation, last, places: sound.places, remap_path };
+        self.turn(Parts { source, sinks, outbox, remap, decoder, shared, leader: &leader }, streams, start);
         if leader.is_some() {
             // The others go at the same moment: nothing waits for their last words.
             std::mem::forget(guards);
@@ -260,12 +251,48 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Starts a thread for everything, and closes ticks until it is over.
+    fn turn(&self, parts: Parts<'_>, streams: Vec<TcpStream>, start: Start) {
+        let Parts { mut source, mut sinks, outbox, mut remap, decoder, shared, leader } = parts;
+        let (intake, sync) = (Intake::default(), Sync::default());
+        let (halt, log, watch) = (&*self.halt, &self.log, &*self.watch);
+        std::thread::scope(|scope| {
+            scope.spawn(|| shared.gather.run(&outbox, halt, watch));
+            scope.spawn(|| sync.run(&mut remap, &outbox, halt, log));
+            scope.spawn(|| intake.run(&mut *source, &decoder, halt, log, watch));
+            for (at, sink) in sinks.iter_mut().enumerate() {
+                let outbox = &outbox;
+                scope.spawn(move || sinking::run(at, &mut **sink, outbox, halt, log, watch));
+            }
+            if let Some(leader) = leader {
+                scope.spawn(|| leader.beat(halt));
+                for (process, stream) in (1..).zip(streams) {
+                    let sync = &sync;
+                    scope.spawn(move || leader.hear(process, stream, sync, halt, (log, self.lang), watch));
+                }
+            }
+            let rules = &self.config.rules;
+            let mut ticks = Ticks {
+                feed: Feed { intake: &intake, shared, decoder: &decoder, rules, watch },
+                leader: leader.as_ref(),
+                share: self.share,
+                outbox: &outbox,
+                sync: &sync,
+                log,
+                generation: start.generation,
+                last: start.last,
+                places: start.places,
+            };
+            let ran = Rows::open(&start.remap_path).and_then(|rows| ticks.run(rows));
+            ran.err().into_iter().for_each(|error| halt.fail(error));
+            leader.iter().filter(|_| !halt.has_failed()).for_each(|leader| leader.end(halt));
+            halt.finish();
+            shared.inboxes.wake();
+        });
+    }
+
     /// Waits for the other processes; nothing where this one is asked to end before.
-    fn meet(
-        &self,
-        team: &Team,
-        state: &State,
-    ) -> Result<Option<(Leader, Vec<std::net::TcpStream>, cluster::Mesh)>> {
+    fn meet(&self, team: &Team, state: &State) -> Result<Option<(Leader, Vec<TcpStream>, cluster::Mesh)>> {
         let judged_by = state::judged_by(&self.config.rules, self.config.postings);
         let terms = Terms { job: state.job.name.clone(), judged_by };
         Leader::begin(team, &terms, state, &self.halt, &self.log).inspect_err(|error| {

@@ -145,7 +145,8 @@ impl Leader {
     ) {
         let heard = stream.set_read_timeout(Some(SILENCE_MAX)).and_then(|()| {
             let mut reader = Reader::new(stream);
-            loop {
+            // Whoever is there says something twice a second.
+            while !halt.is_over() {
                 match reader.hear()? {
                     Report::Closed { tick, places } => {
                         let places = Place::unpack(places).ok_or(io::ErrorKind::InvalidData)?;
@@ -162,8 +163,9 @@ impl Leader {
                     Report::Alive { records, lags } => watch.other_reads(process, records, lags),
                 }
             }
+            Ok(())
         });
-        let Err::<(), _>(error) = heard else { return };
+        let Err(error) = heard else { return };
         loss::lost(&gone(process, &error).say(lang), lang);
     }
 
