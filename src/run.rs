@@ -211,6 +211,8 @@ impl Run<'_> {
         mut sinks: Vec<Box<dyn LiveSink>>,
         state: State,
     ) -> Result<()> {
+        let progress = self.open_all(&mut *source, &mut sinks, &state.job)?;
+        // Last, for whoever has come is told twice a second that we are there.
         let met = match &self.team {
             None => None,
             Some(team) => {
@@ -219,7 +221,6 @@ impl Run<'_> {
             }
         };
         let State { job, keys, remap, sound, remap_path, lock, .. } = state;
-        let progress = self.open_all(&mut *source, &mut sinks, &job)?;
         let last = sound.last.map_or(0, |(_, tick)| tick);
         let outbox = Outbox::new(self.config.live.held_bytes_max, last, &progress)?;
         let rules = &self.config.rules;

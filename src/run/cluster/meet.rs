@@ -25,6 +25,8 @@ use crate::texts::{Key, Phrase};
 const LOOK: Duration = Duration::from_millis(20);
 /// How often it is told that somebody is waited for.
 const TELL: Duration = Duration::from_secs(10);
+/// How long an answer to a hello is waited for before it is said again.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// How long timely's connections may take, once all have agreed.
 const MESH_MAX: Duration = Duration::from_secs(20);
 
@@ -233,9 +235,11 @@ fn difference(ours: &Common, theirs: &Common) -> Option<(String, String, String)
 fn asked(stream: &TcpStream, hello: &First, halt: &Halt) -> io::Result<Answer> {
     stream.set_nodelay(true)?;
     writer_of(stream)?.say(hello)?;
-    // Others may take long to come; meanwhile somebody may ask us to end.
+    // Others may take long to come; meanwhile somebody may ask us to end. Nor does anybody tell us where the other end
+    // vanished without a word: then it is asked anew.
     stream.set_read_timeout(Some(FIRST_WORD / 10))?;
-    while !halt.is_asked() {
+    let until = Instant::now() + ANSWER_MAX;
+    while !halt.is_asked() && Instant::now() < until {
         match stream.peek(&mut [0]) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(_) => {
