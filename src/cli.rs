@@ -363,8 +363,6 @@ mod tests {
         assert_eq!(exit(&format!("replay x --config {}", config.display())), Exit::Usage);
         std::fs::write(&config, "[time]\ntick_ms = 1000\n").unwrap();
         assert_eq!(exit(&format!("check {} --lang ko", config.display())), Exit::Ok);
-        let line = format!("cluster --config {} --state s --processes 3", config.display());
-        assert_eq!(exit(&line), Exit::Ok);
         assert_eq!(exit("completion bash"), Exit::Ok);
         assert_eq!(exit("run --config /none/such.toml --state s"), Exit::Usage);
         let args = ReplayArgs {
@@ -394,6 +392,10 @@ mod tests {
         let Command::Run(args) = parsed.unwrap().command else { panic!("not a run") };
         let live = config::parse("x", "run.job = \"books\"").unwrap();
         assert!((fake().run)(&args, &live, &Session::default()).is_ok());
+        let parsed =
+            Cli::try_parse_from(["gyre", "cluster", "--config", "c", "--state", "s", "--processes", "3"]);
+        let Command::Cluster(args) = parsed.unwrap().command else { panic!("not a cluster") };
+        assert!((fake().cluster)(&args, &Session::default()).is_ok());
         let args: Vec<OsString> =
             "gyre generate --wagers 5 --seed 9 --faults 0.25 --output x".split(' ').map(Into::into).collect();
         let Command::Generate(args) = Cli::try_parse_from(args).unwrap().command else {

@@ -22,9 +22,6 @@ use crate::error::{Domain, Error, Result};
 use crate::source::Share;
 use crate::texts::{Key, Phrase};
 
-/// How long our own name may take to be known.
-const NAMED_WITHIN: Duration = Duration::from_secs(10);
-
 pub mod follower;
 pub mod leader;
 pub mod loss;
@@ -32,6 +29,9 @@ mod meet;
 pub mod wire;
 
 pub use meet::{Mesh, Terms};
+
+/// How long our own name may take to be known.
+const NAMED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Who takes part, and which of them this process is.
 pub struct Team {
