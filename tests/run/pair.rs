@@ -106,7 +106,8 @@ pub fn free_address() -> String {
     use std::sync::atomic::{AtomicU16, Ordering};
     static NEXT: AtomicU16 = AtomicU16::new(0);
     loop {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        // Some take the ports behind it too.
+        let step = NEXT.fetch_add(8, Ordering::Relaxed);
         let port = 10_000 + (std::process::id() as u16).wrapping_mul(37).wrapping_add(step) % 20_000;
         let address = format!("127.0.0.1:{port}");
         if TcpListener::bind(&address).is_ok() {
