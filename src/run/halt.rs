@@ -86,6 +86,9 @@ pub fn end_on_panic(lang: Lang) {
         if loss::is_told_by(panic) {
             return loss::lost(panic.payload_as_str().unwrap_or_default(), lang);
         }
+        if loss::follows_from_the_end() {
+            return;
+        }
         usual(panic);
         let error = Error::bug("a thread of the run panicked");
         let _ =

@@ -29,6 +29,13 @@ pub fn is_told_by(panic: &std::panic::PanicHookInfo<'_>) -> bool {
     panic.payload_as_str().is_some_and(|text| text.starts_with(TIMELY_SAYS))
 }
 
+/// Whether a panic of this thread is one of timely's that follows from others leaving at the end: a worker finds the
+/// queues of a connection broken that has closed. Everything is committed by then.
+pub fn follows_from_the_end() -> bool {
+    let is_timelys = std::thread::current().name().is_some_and(|name| name.starts_with("timely:"));
+    is_timelys && ENDS.load(Ordering::Acquire)
+}
+
 /// A process is gone, or does not answer. Unless all is over, this process becomes a new one with the same command: no
 /// thread, no connection and nothing in memory is left of the generation that ended. Whoever lets the process be killed
 /// at any instant loses nothing by that.
