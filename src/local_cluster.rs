@@ -5,11 +5,11 @@
 //!               ├─ gyre run --process 1   a share of the partitions
 //!               └─ …                      whichever dies is started again; the others have begun again by themselves
 //! ```
-//! `gyre rescale` asks it to go on with other numbers ([`crate::rescale`]). It only starts, watches and ends processes: nothing goes wrong where it is killed, for its processes end with it.
+//! `gyre rescale` asks it to go on with other numbers ([`crate::rescale`]). It only starts, watches and ends processes:
+//! nothing goes wrong where it is killed, for its processes end with it.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -20,6 +20,7 @@ use crate::cli::{ClusterArgs, Session};
 use crate::error::{Domain, Error, Exit, Result};
 use crate::rescale::{Desk, Size, Wish};
 use crate::run::Log;
+use crate::run::cluster::own::own_program;
 use crate::texts::{Key, Lang, Phrase};
 
 /// How often it is looked who has ended.
@@ -63,23 +64,6 @@ struct Moved {
     wish: Wish,
     began: Instant,
     remap_bytes: u64,
-}
-
-/// The very same program, also where its file was replaced meanwhile.
-pub(crate) fn own_program() -> PathBuf {
-    let running = PathBuf::from("/proc/self/exe");
-    if running.exists() { running } else { std::env::current_exe().unwrap_or(running) }
-}
-
-/// From now on this process ends with the one that started it, however that ends.
-///
-/// # Errors
-/// Exit 3 where that is gone already.
-pub(crate) fn end_with(parent: u32) -> Result<()> {
-    #[cfg(target_os = "linux")]
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(Error::bug)?;
-    let is_there = rustix::process::getppid().is_some_and(|pid| pid.as_raw_nonzero().get() == parent as i32);
-    if is_there { Ok(()) } else { Err(Error::unreachable(Domain::Config, Key::ClusterGone)) }
 }
 
 /// Where each process can be asked.
@@ -205,11 +189,8 @@ impl Cluster<'_> {
                 }
             }
             // The others end with process 0; where it is not there to say so, they are told.
-            if ends && matches!(kept[0], Kept::Done) {
-                let since = *told_at.get_or_insert_with(Instant::now);
-                if since.elapsed() > END_MAX {
-                    kept.iter().for_each(|one| one.tell(Signal::KILL));
-                }
+            if matches!(kept[0], Kept::Done) && told_at.is_some_and(|told| told.elapsed() > END_MAX) {
+                kept.iter().for_each(|one| one.tell(Signal::KILL));
             }
             std::thread::sleep(LOOK);
         }

@@ -6,30 +6,32 @@
 //!                        └──▶ sync (remap log, on the disk) ───────────┘ a sink may commit through here
 //! ```
 //! Each box is a thread (workers are several) and each arrow is bounded, so that a slow sink slows the source and memory
-//! stays flat. Several processes may do it together: see [`cluster`]. What makes a restart exact: the remap log says which lines each tick holds; what follows from a tick is a
-//! function of them; a sink keeps with its rows through which tick it has them, and what they were.
+//! stays flat. Several processes may do it together: see [`cluster`]. What makes a restart exact: the remap log says which
+//! lines each tick holds; what follows from a tick is a function of them; a sink keeps with its rows through which tick it
+//! has them, and what they were.
 
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use cluster::leader::Leader;
-use cluster::{Seats, Team, Terms, follower, loss};
+use cluster::{Seats, Team, Terms, follower, loss, own};
 use feed::Feed;
 use gyre_dataflows::Tick;
 use gyre_dataflows::decode::Decoder;
 use gyre_dataflows::graph::Settings;
+use gyre_dataflows::keys::JobKey;
 use gyre_dataflows::rows::Wanted;
 
 use crate::cli::{RunArgs, Session};
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::replay;
 use crate::sink::live::{Job, LiveSink, Progress};
 use crate::source::{Positions, Share, Source};
 use crate::texts::{Key, Lang, Phrase};
 use crate::watch::Watch;
 use crate::watch::listener::Listener;
-use crate::{local_cluster, replay};
 use halt::Halt;
 use intake::{Intake, WHO as SOURCE};
 use outbox::Outbox;
@@ -68,7 +70,7 @@ pub(crate) use state::{remap_path_of, sync_folder_of, write_whole};
 /// Exit 2 where source, sinks or state are not as they must be; exit 3 where the world does not play along.
 pub fn run(args: &RunArgs, config: &Config, session: &Session) -> Result<()> {
     if let Some(parent) = args.parent {
-        local_cluster::end_with(parent)?;
+        own::end_with(parent)?;
     }
     let watch = Watch::new(&config.live.job, args.workers())?;
     match Team::of(args)? {
@@ -96,8 +98,7 @@ fn lead(
     let asked = session.interrupt.end_gently();
     let listener = Listener::open(&args.http_addr)?;
     let mut source = ends::source(&config.live)?;
-    let share = team.as_ref().map_or(Share::ALL, Team::share);
-    source.keep(share);
+    source.keep(share_of(team.as_ref()));
     let sinks = ends::sinks(&config.live)?;
     let state = State::open(&args.state, &config.live.job, &config.rules, config.postings)?;
     halt::end_on_panic(session.lang);
@@ -121,8 +122,13 @@ fn lead(
     watch.begins(&job.id, job.generation, args.workers(), config.rules.tick_ms);
     let halt = Arc::new(Halt::new(asked));
     let seats = team.as_ref().map_or(Seats::alone(args.workers()), Team::seats);
-    let run = Run { seats, share, team, config, halt, log, watch, lang: session.lang };
+    let run = Run { seats, team, config, halt, log, watch, lang: session.lang };
     run.all(source, sinks, state)
+}
+
+/// Which partitions a process reads: all, where it is alone.
+fn share_of(team: Option<&Team>) -> Share {
+    team.map_or(Share::ALL, Team::share)
 }
 
 /// Opens the source, waited for where it is another system.
@@ -162,7 +168,7 @@ struct Parts<'r> {
     remap: Remap,
     decoder: Decoder,
     shared: &'r Shared,
-    leader: &'r Option<Leader>,
+    leader: Option<&'r Leader>,
 }
 
 /// Where it begins.
@@ -176,7 +182,6 @@ struct Start {
 /// What every part of a run goes by.
 struct Run<'r> {
     seats: Seats,
-    share: Share,
     team: Option<Team>,
     config: &'r Config,
     halt: Arc<Halt>,
@@ -220,7 +225,8 @@ impl Run<'_> {
                 Some((team, met))
             }
         };
-        let State { job, keys, remap, sound, remap_path, lock, .. } = state;
+        let keys = JobKey::new(&state.secret);
+        let State { job, remap, sound, remap_path, lock, .. } = state;
         let last = sound.last.map_or(0, |(_, tick)| tick);
         let outbox = Outbox::new(self.config.live.held_bytes_max, last, &progress)?;
         let rules = &self.config.rules;
@@ -237,7 +243,8 @@ impl Run<'_> {
         };
         let shared = &*shared;
         let start = Start { generation: job.generation, last, places: sound.places, remap_path };
-        self.turn(Parts { source, sinks, outbox, remap, decoder, shared, leader: &leader }, streams, start);
+        let parts = Parts { source, sinks, outbox, remap, decoder, shared, leader: leader.as_ref() };
+        self.turn(parts, streams, start);
         if leader.is_some() {
             // The others go at the same moment: nothing waits for their last words.
             std::mem::forget(guards);
@@ -275,8 +282,8 @@ impl Run<'_> {
             let rules = &self.config.rules;
             let mut ticks = Ticks {
                 feed: Feed { intake: &intake, shared, decoder: &decoder, rules, watch },
-                leader: leader.as_ref(),
-                share: self.share,
+                leader,
+                share: share_of(self.team.as_ref()),
                 outbox: &outbox,
                 sync: &sync,
                 log,

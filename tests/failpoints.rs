@@ -9,16 +9,18 @@
 mod changes;
 #[path = "run/job.rs"]
 mod job;
-#[path = "run/pair.rs"]
-mod pair;
+#[path = "run/ports.rs"]
+mod ports;
 #[path = "run/story.rs"]
 mod story;
+#[path = "run/team.rs"]
+mod team;
 
 use std::time::{Duration, Instant};
 
 use job::Job;
-use pair::Team;
 use story::Story;
+use team::Team;
 
 /// Every place, with the time at which it dies there: the first, and one in the middle of its work.
 const PLACES: [(&str, [u64; 2]); 9] = [
@@ -86,11 +88,7 @@ fn killed_while_they_meet_and_part_processes_come_together_again() {
             job.live(&mut story, Duration::from_millis(200));
             team.ask(0);
         }
-        let began = Instant::now();
-        while !team.is_gone(process) {
-            assert!(began.elapsed() < Duration::from_secs(60), "{place}: never there: {}", team.said());
-            job.live(&mut story, Duration::from_millis(40));
-        }
+        team.live_until_gone(process, &mut story, place);
         team.begin(process);
         if place == "cluster: before the end" {
             // Process 0 had committed everything and has left, or waits for the one that died.
@@ -110,11 +108,7 @@ fn killed_at_a_durable_step_process_0_is_awaited_by_the_others() {
         let mut story = Story::new(14, true);
         job.append_all(Story::references());
         let mut team = Team::start_with(&job, 2, 1, &format!("{place}=kill:{}", times[1]));
-        let began = Instant::now();
-        while !team.is_gone(0) {
-            assert!(began.elapsed() < Duration::from_secs(120), "{place}: never there: {}", team.said());
-            job.live(&mut story, Duration::from_millis(40));
-        }
+        team.live_until_gone(0, &mut story, place);
         team.begin(0);
         job.live(&mut story, Duration::from_millis(100));
         team.wait_committed();

@@ -11,6 +11,8 @@ mod database;
 mod kafka_sink;
 #[path = "live_services/kafka_source.rs"]
 mod kafka_source;
+#[path = "run/ports.rs"]
+mod ports;
 #[path = "live_services/postgres_sink.rs"]
 mod postgres_sink;
 #[path = "live_services/proxy.rs"]

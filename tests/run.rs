@@ -16,9 +16,11 @@ mod job;
 mod kills;
 #[path = "run/netns.rs"]
 mod netns;
-#[path = "run/pair.rs"]
-mod pair;
+#[path = "run/ports.rs"]
+mod ports;
 #[path = "run/story.rs"]
 mod story;
+#[path = "run/team.rs"]
+mod team;
 #[path = "run/told.rs"]
 mod told;

@@ -13,7 +13,6 @@
 //! Between machines the records travel as they are. That is refused unless it is said that the network is trusted, or
 //! the addresses are ends of tunnels on this machine.
 
-use std::io;
 use std::net::{IpAddr, TcpListener, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
@@ -26,11 +25,12 @@ pub mod follower;
 pub mod leader;
 pub mod loss;
 mod meet;
+pub mod own;
 pub mod wire;
 
 pub use meet::{Mesh, Terms};
 
-/// How long our own name may take to be known.
+/// How long our own name may take to be known after its machine began.
 const NAMED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Who takes part, and which of them this process is.
@@ -64,7 +64,8 @@ impl Team {
             let what = Phrase::new(Key::ClusterNotTrusted).with("at", far);
             return Err(Error::usage(Domain::Config, what).help(Key::ClusterNotTrustedHelp));
         }
-        let listener = bound(own).map_err(|error| {
+        let until = Instant::now() + NAMED_WITHIN;
+        let listener = meet::retried(|| TcpListener::bind(own), until).map_err(|error| {
             let what = Phrase::new(Key::ClusterAddressTaken).with("at", own);
             Error::unreachable(Domain::Config, what).cause(error).help(Key::ClusterAddressTakenHelp)
         })?;
@@ -88,17 +89,6 @@ impl Team {
     /// Which partitions this process reads.
     pub fn share(&self) -> Share {
         Share { process: self.process, processes: self.addresses.len() }
-    }
-}
-
-/// Listens at an address. A name may be known a while after its machine began.
-fn bound(address: &str) -> io::Result<TcpListener> {
-    let until = Instant::now() + NAMED_WITHIN;
-    loop {
-        match TcpListener::bind(address) {
-            Err(_) if Instant::now() < until => std::thread::sleep(NAMED_WITHIN / 50),
-            done => return done,
-        }
     }
 }
 

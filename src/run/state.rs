@@ -6,13 +6,13 @@
 //! DIR/generation   how often the job was started
 //! DIR/remap.log    the remap log
 //! ```
+//! Beside them `gyre cluster` and `gyre rescale` talk to each other: see [`crate::rescale`].
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use gyre_dataflows::keys::JobKey;
 use gyre_domain::rules::Rules;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -36,10 +36,8 @@ const JOB_TITLE: &str = "gyre job 1";
 pub struct State {
     /// The job, as sinks know it.
     pub job: Job,
-    /// The secret of its keyed hashes, and what hashes by it.
+    /// The secret of its keyed hashes.
     pub secret: [u8; 16],
-    /// See [`State::secret`].
-    pub keys: JobKey,
     /// The remap log.
     pub remap: Remap,
     /// What its rows come to.
@@ -73,8 +71,7 @@ impl State {
         let least = sound.last.map_or(0, |(generation, _)| generation);
         let generation = next_generation(&folder.join(GENERATION), least)?;
         let job = Job { name: name.to_owned(), id: hex(&secrets.id), generation };
-        let keys = JobKey::new(&secrets.secret);
-        Ok(Self { job, secret: secrets.secret, keys, remap, sound, cut, remap_path, lock })
+        Ok(Self { job, secret: secrets.secret, remap, sound, cut, remap_path, lock })
     }
 }
 
@@ -130,12 +127,7 @@ impl Secrets {
                 Ok(secrets)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound && !remap.exists() => {
-                let mut drawn = [[0; 16]; 2];
-                for secret in &mut drawn {
-                    getrandom::fill(secret)
-                        .map_err(|error| Error::bug(format!("the system gives no random bytes: {error}")))?;
-                }
-                let [id, secret] = drawn;
+                let (id, secret) = (drawn()?, drawn()?);
                 let text =
                     format!("{JOB_TITLE}\nid {}\nsecret {}\nrules {judged_by}\n", hex(&id), hex(&secret));
                 write_whole(path, text.as_bytes())?;
@@ -207,7 +199,15 @@ pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-fn hex(bytes: &[u8; 16]) -> String {
+/// Bytes that nobody can guess.
+pub(super) fn drawn() -> Result<[u8; 16]> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::bug(format!("the system gives no random bytes: {error}")))?;
+    Ok(bytes)
+}
+
+pub(super) fn hex(bytes: &[u8; 16]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

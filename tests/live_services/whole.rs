@@ -3,11 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::TcpListener;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -20,6 +18,7 @@ use serde_json::Value;
 use crate::broker;
 use crate::database::{Database, fields};
 use crate::kafka_sink::standing;
+use crate::ports::free_address;
 use crate::services::{self, Alone, Services, fresh};
 
 /// How long anything may take: many stories share the machine.
@@ -242,20 +241,6 @@ fn await_tables(job: &Job, running: &mut Running, tick: u64) {
         running.must_run();
         assert!(Instant::now() < until, "{}", fs::read_to_string(&running.log).unwrap());
         thread::sleep(Duration::from_millis(300));
-    }
-}
-
-/// An address that nobody has, and that the system gives to nobody who connects.
-fn free_address() -> String {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    loop {
-        let port = 10_000
-            + (std::process::id() as u16).wrapping_mul(41).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed))
-                % 20_000;
-        let address = format!("127.0.0.1:{port}");
-        if TcpListener::bind(&address).is_ok() {
-            return address;
-        }
     }
 }
 

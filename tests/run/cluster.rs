@@ -4,8 +4,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::job::Job;
-use crate::pair::{Team, free_address};
+use crate::ports::free_address;
 use crate::story::{Dice, Story};
+use crate::team::Team;
 
 /// Seeds by which processes are killed: each a story of its own.
 const SEEDS: u64 = 25;

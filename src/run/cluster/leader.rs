@@ -17,7 +17,7 @@ use crate::run::Log;
 use crate::run::again::Chunk;
 use crate::run::halt::Halt;
 use crate::run::remap::Row;
-use crate::run::state::State;
+use crate::run::state::{State, drawn, hex};
 use crate::run::sync::Sync;
 use crate::source::{Positions, Share};
 use crate::texts::{Key, Lang, Phrase};
@@ -62,10 +62,7 @@ impl Leader {
         halt: &Halt,
         log: &Log,
     ) -> Result<Option<(Self, Vec<TcpStream>, Mesh)>> {
-        let mut token = [0; 16];
-        getrandom::fill(&mut token)
-            .map_err(|error| Error::bug(format!("the system gives no random bytes: {error}")))?;
-        let token: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
+        let token = hex(&drawn()?);
         let welcome = Welcome {
             id: state.job.id.clone(),
             generation: state.job.generation,

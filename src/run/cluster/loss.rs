@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::own::own_program;
 use crate::error::Exit;
-use crate::local_cluster::own_program;
 use crate::run::Log;
 use crate::texts::{Key, Lang, Phrase};
 

@@ -280,7 +280,8 @@ fn writer_of(stream: &TcpStream) -> io::Result<Writer> {
     Ok(Writer::new(stream.try_clone()?))
 }
 
-fn retried<T>(mut act: impl FnMut() -> io::Result<T>, until: Instant) -> io::Result<T> {
+/// Acts until it succeeds, or the time is over.
+pub(super) fn retried<T>(mut act: impl FnMut() -> io::Result<T>, until: Instant) -> io::Result<T> {
     loop {
         match act() {
             Err(_) if Instant::now() < until => std::thread::sleep(LOOK),

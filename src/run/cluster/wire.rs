@@ -108,7 +108,7 @@ impl Place {
 }
 
 /// At which ticks a partition was how far.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Marks(pub u8, pub u16, pub Vec<(u64, Tick)>);
 
 /// The partition of a topic's number and its own.
@@ -117,7 +117,7 @@ pub fn partition(topic: u8, number: u16) -> Option<Partition> {
 }
 
 /// What process 0 tells the others.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub enum Order {
     /// Ticks are made again.
     Again {
@@ -146,7 +146,7 @@ pub enum Order {
 }
 
 /// What process 0 is told.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub enum Report {
     /// A tick is closed.
     Closed {

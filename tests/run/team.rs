@@ -1,10 +1,11 @@
 //! Several processes that do a job together.
 #![allow(dead_code, reason = "tests of places at which they die use more of it than others")]
 
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use crate::job::{Job, Running};
+use crate::ports::free_address;
+use crate::story::Story;
 
 /// See the module.
 pub struct Team<'j> {
@@ -53,10 +54,19 @@ impl<'j> Team<'j> {
     }
 
     /// Whether a process has ended by itself; it is to have been killed.
-    pub fn is_gone(&mut self, process: usize) -> bool {
+    fn is_gone(&mut self, process: usize) -> bool {
         let ended = self.running(process).ended();
         assert!(ended.is_none_or(|code| code.is_none()), "{ended:?}: {}", self.said());
         ended.is_some()
+    }
+
+    /// Lets a story happen until a process has died.
+    pub fn live_until_gone(&mut self, process: usize, story: &mut Story, place: &str) {
+        let began = Instant::now();
+        while !self.is_gone(process) {
+            assert!(began.elapsed() < Duration::from_secs(120), "{place}: never there: {}", self.said());
+            self.job.live(story, Duration::from_millis(40));
+        }
     }
 
     /// Starts a process anew, whether it runs or not.
@@ -98,20 +108,5 @@ impl<'j> Team<'j> {
     pub fn end(mut self, asked: usize) -> Vec<Option<i32>> {
         self.ask(asked);
         (0..self.processes.len()).map(|process| self.running(process).wait()).collect()
-    }
-}
-
-/// An address that nobody has, and that the system gives to nobody who connects.
-pub fn free_address() -> String {
-    use std::sync::atomic::{AtomicU16, Ordering};
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    loop {
-        // Some take the ports behind it too.
-        let step = NEXT.fetch_add(8, Ordering::Relaxed);
-        let port = 10_000 + (std::process::id() as u16).wrapping_mul(37).wrapping_add(step) % 20_000;
-        let address = format!("127.0.0.1:{port}");
-        if TcpListener::bind(&address).is_ok() {
-            return address;
-        }
     }
 }
