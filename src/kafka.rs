@@ -148,8 +148,8 @@ impl ClientContext for Listener {
 impl ConsumerContext for Listener {}
 
 /// Hears how far partitions go, for what is committed: librdkafka tells now and then what came with what it fetched.
-#[derive(Default)]
-pub struct Ends(Mutex<BTreeMap<String, BTreeMap<i32, u64>>>);
+#[derive(Clone, Default)]
+pub struct Ends(Arc<Mutex<BTreeMap<String, BTreeMap<i32, u64>>>>);
 
 impl Ends {
     /// The offset behind the last committed message of a partition, as far as it is known.

@@ -41,7 +41,11 @@ pub struct Topics {
     cluster: Cluster,
     /// The topic of each kind of record.
     names: [String; Topic::ALL.len()],
+    /// What the consumer group is called, for tools that show lag.
+    group: String,
     consumer: Arc<BaseConsumer<Ends>>,
+    /// Whether the consumer was told already what to read.
+    is_assigned: bool,
     asker: Asker,
     share: Share,
     /// What the topics were when they were last asked, of each kind; none where there is no such topic.
@@ -84,28 +88,15 @@ impl Topics {
     /// # Errors
     /// Settings that librdkafka does not take.
     pub fn new(cluster: Cluster, names: [String; Topic::ALL.len()], group: &str) -> Result<Self> {
-        let own = [
-            ("group.id", group),
-            ("isolation.level", "read_committed"),
-            ("enable.auto.commit", "false"),
-            ("enable.auto.offset.store", "false"),
-            ("auto.offset.reset", "error"),
-            // Nobody else waits for us: how long we may not ask for more is our own affair.
-            ("max.poll.interval.ms", "86400000"),
-            ("queued.min.messages", "20000"),
-            ("queued.max.messages.kbytes", "8192"),
-            ("fetch.wait.max.ms", "50"),
-            // How far partitions go comes with what is fetched anyway.
-            ("statistics.interval.ms", "2000"),
-        ];
-        let consumer = cluster.client_config(&own).create_with_context(Ends::default());
-        let consumer = Arc::new(consumer.map_err(|error| cluster.error(&error))?);
+        let consumer = consumer(&cluster, group, Ends::default())?;
         let asker = Asker::new(&cluster)?;
         let now = Instant::now();
         Ok(Self {
             cluster,
             names,
+            group: group.to_owned(),
             consumer,
+            is_assigned: false,
             asker,
             share: Share::ALL,
             described: Default::default(),
@@ -205,7 +196,14 @@ impl Topics {
     }
 
     /// Reads every partition from where it is.
+    ///
+    /// A consumer is told once: librdkafka aborts the process where it is told to stop a partition (by another assignment,
+    /// or by closing) while it still stops it for the one before (its issue 5573). Whoever reads from elsewhere is another.
     fn assign(&mut self) -> Result<()> {
+        if self.is_assigned {
+            self.consumer = consumer(&self.cluster, &self.group, Ends::clone(self.consumer.context()))?;
+            self.is_assigned = false;
+        }
         let mut places = TopicPartitionList::new();
         for (partition, stream) in &mut self.streams {
             // What is held has come already.
@@ -219,8 +217,8 @@ impl Topics {
             );
             added.map_err(|error| self.cluster.error(&error))?;
         }
-        let assigned = self.consumer.assign(&places).and_then(|()| self.consumer.resume(&places));
-        assigned.map_err(|error| self.cluster.error(&error))
+        self.is_assigned = true;
+        self.consumer.assign(&places).map_err(|error| self.cluster.error(&error))
     }
 
     fn out_of_range(&self, partition: Partition, next: u64, (first, end): (u64, u64)) -> Error {
@@ -487,6 +485,26 @@ impl Source for Topics {
         let stamp = |partition: &Partition| streams.get(partition).map_or(0, |stream| stream.stamp);
         Ok(blocks.finish(|partition, next| Position { next, byte: 0, stamp: stamp(partition) }))
     }
+}
+
+/// A consumer that reads nothing yet; `ends` hears how far partitions go.
+fn consumer(cluster: &Cluster, group: &str, ends: Ends) -> Result<Arc<BaseConsumer<Ends>>> {
+    let own = [
+        ("group.id", group),
+        ("isolation.level", "read_committed"),
+        ("enable.auto.commit", "false"),
+        ("enable.auto.offset.store", "false"),
+        ("auto.offset.reset", "error"),
+        // Nobody else waits for us: how long we may not ask for more is our own affair.
+        ("max.poll.interval.ms", "86400000"),
+        ("queued.min.messages", "20000"),
+        ("queued.max.messages.kbytes", "8192"),
+        ("fetch.wait.max.ms", "50"),
+        // How far partitions go comes with what is fetched anyway.
+        ("statistics.interval.ms", "2000"),
+    ];
+    let consumer = cluster.client_config(&own).create_with_context(ends);
+    Ok(Arc::new(consumer.map_err(|error| cluster.error(&error))?))
 }
 
 /// Half of a topic's id, which is random.

@@ -235,13 +235,27 @@ fn check(job: &Job) {
 }
 
 /// Waits until the tables are at `tick`.
-fn await_tables(job: &Job, running: &mut Running, tick: u64) {
+fn await_tables(job: &Job, running: &mut [Running], tick: u64) {
     let until = Instant::now() + PATIENCE;
     while job.database.look().0.is_none_or(|at| at < tick) {
-        running.must_run();
-        assert!(Instant::now() < until, "{}", fs::read_to_string(&running.log).unwrap());
+        running.iter_mut().for_each(Running::must_run);
+        assert!(Instant::now() < until, "{}", stuck(job, running));
         thread::sleep(Duration::from_millis(300));
     }
+}
+
+/// What the processes said, and what each of their threads waits for.
+fn stuck(job: &Job, running: &[Running]) -> String {
+    let mut told = fs::read_to_string(job.path("log")).unwrap();
+    for process in running {
+        let tasks = format!("/proc/{}/task", process.child.id());
+        told += &format!("{tasks}:\n");
+        for task in fs::read_dir(tasks).into_iter().flatten().flatten() {
+            let part = |name| fs::read_to_string(task.path().join(name)).unwrap_or_default();
+            told += &format!("  {}: {} {}\n", part("comm").trim(), part("wchan"), part("syscall").trim());
+        }
+    }
+    told
 }
 
 /// Stories, each of other records and other moments. Those of a round happen at the same time, and have the same outages.
@@ -319,7 +333,7 @@ fn killed(services: &'static Services, alone: &Alone, meeting: &Meeting, seed: u
     }
     // Nothing changes any more once the last laps are over.
     thread::sleep(Duration::from_millis(2_500));
-    await_tables(&job, &mut running[0], wall_ms());
+    await_tables(&job, &mut running, wall_ms());
     running[(dice.next_u64() % 2) as usize].ask();
     running.into_iter().for_each(Running::ends);
     check(&job);
