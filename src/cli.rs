@@ -9,8 +9,10 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::bundle;
 use crate::config::{self, Config};
 use crate::error::{Domain, Error, Exit, Result};
+use crate::graph;
 use crate::interrupt::Interrupt;
 use crate::listing;
 use crate::rescale;
@@ -18,14 +20,15 @@ use crate::sink::OutputFolder;
 use crate::status;
 use crate::summary::Summary;
 use crate::texts::{HELP_KO, Key, Lang, Phrase};
+use crate::top;
 use crate::watch::standing::List;
 
 mod args;
 
-use args::{AnomaliesCommand, CheckArgs, CompletionArgs, QuarantineCommand};
+use args::{AnomaliesCommand, CheckArgs, CompletionArgs, ManArgs, QuarantineCommand};
 pub use args::{
-    ClusterArgs, DemoArgs, Form, GenerateArgs, HTTP_ADDR, PageArgs, Preset, ReplayArgs, RescaleArgs, RunArgs,
-    Screen, ShowArgs, StatusArgs,
+    BundleArgs, ClusterArgs, DemoArgs, Drawing, Form, GenerateArgs, GraphArgs, HTTP_ADDR, PageArgs, Preset,
+    ReplayArgs, RescaleArgs, RunArgs, Screen, ShowArgs, StatusArgs, TopArgs,
 };
 
 /// Incremental settlement and integrity engine for online wagering
@@ -54,8 +57,14 @@ enum Command {
     Demo(DemoArgs),
     /// Show how a run stands: are the books right, how fresh are they, what is wrong
     Status(StatusArgs),
+    /// Watch a run at work: its stages, rates, lag, memory and worst worker, until q is pressed
+    Top(TopArgs),
     /// Show what a run has not read yet, and how far behind its sinks are
     Lag(StatusArgs),
+    /// Draw the stages of a run with what goes from one to the next
+    Graph(GraphArgs),
+    /// Pack what somebody needs who is to help with a run: no secrets, no records
+    Bundle(BundleArgs),
     /// Look at anomalies that stand, one by one
     #[command(subcommand)]
     Anomalies(AnomaliesCommand),
@@ -68,6 +77,8 @@ enum Command {
     Check(CheckArgs),
     /// Print the completion script of a shell
     Completion(CompletionArgs),
+    /// Write the manual, a page for each command
+    Man(ManArgs),
 }
 
 /// What every command runs within.
@@ -164,7 +175,10 @@ fn dispatch(commands: Commands, command: &Command, lang: Lang) -> Result<Exit> {
             print(&shown)?;
             return Ok(if has_findings { Exit::Findings } else { Exit::Ok });
         }
+        Command::Top(args) => top::run(args, lang),
         Command::Lag(args) => print(&status::lag(args, lang)?),
+        Command::Graph(args) => print(&graph::ask(args, lang)?),
+        Command::Bundle(args) => print(&bundle::make(args, lang)?),
         Command::Anomalies(AnomaliesCommand::List(args)) => {
             let filters = [("kind", &args.kind), ("severity", &args.severity)];
             print(&listing::list(List::Anomalies, &filters, &args.page, lang)?)
@@ -186,8 +200,18 @@ fn dispatch(commands: Commands, command: &Command, lang: Lang) -> Result<Exit> {
             clap_complete::generate(args.shell, &mut self::command(lang), "gyre", &mut script);
             print(&String::from_utf8_lossy(&script))
         }
+        Command::Man(args) => man(args, lang),
     };
     done.map(|()| Exit::Ok)
+}
+
+fn man(args: &ManArgs, lang: Lang) -> Result<()> {
+    let unwritable = |error: io::Error| {
+        let what = Phrase::new(Key::OutputUnwritable).with("path", args.output.display());
+        Error::unreachable(Domain::Output, what).cause(error).help(Key::OutputUnwritableHelp)
+    };
+    std::fs::create_dir_all(&args.output).map_err(unwritable)?;
+    clap_mangen::generate_to(command(lang), &args.output).map_err(unwritable)
 }
 
 fn check(args: &CheckArgs, lang: Lang) -> Result<()> {
@@ -199,7 +223,7 @@ fn check(args: &CheckArgs, lang: Lang) -> Result<()> {
 }
 
 /// Writes to standard output. A reader that has seen enough (`| head`) is no fault.
-fn print(text: &str) -> Result<()> {
+pub(crate) fn print(text: &str) -> Result<()> {
     match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             let what = Phrase::new(Key::OutputUnwritable).with("path", "stdout");

@@ -26,6 +26,21 @@ const ANSWER_BYTES_MAX: usize = 256 << 20;
 /// Exit 2 for an address that is none, and where nothing of that name is there; exit 3 where nobody answers, or nobody that
 /// is known.
 pub fn get(addr: &str, path: &str) -> Result<Vec<u8>> {
+    match ask(addr, path)? {
+        (StatusCode::OK, body) => Ok(body),
+        (
+            status @ (StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST | StatusCode::MISDIRECTED_REQUEST),
+            body,
+        ) => Err(refused(addr, status, &body)),
+        (status, _) => Err(stranger(addr, status)),
+    }
+}
+
+/// The same, whatever the answer's status is.
+///
+/// # Errors
+/// Exit 2 for an address that is none; exit 3 where nobody answers.
+pub fn ask(addr: &str, path: &str) -> Result<(StatusCode, Vec<u8>)> {
     let at = listener::address(addr)?;
     let away = |cause: String| {
         let what = Phrase::new(Key::StatusAway).with("addr", at);
@@ -35,12 +50,7 @@ pub fn get(addr: &str, path: &str) -> Result<Vec<u8>> {
     let runtime = runtime.map_err(|error| away(error.to_string()))?;
     let answered = runtime.block_on(async { tokio::time::timeout(PATIENCE, converse(at, path)).await });
     match answered {
-        Ok(Ok((StatusCode::OK, body))) => Ok(body),
-        Ok(Ok((
-            status @ (StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST | StatusCode::MISDIRECTED_REQUEST),
-            body,
-        ))) => Err(refused(addr, status, &body)),
-        Ok(Ok((status, _))) => Err(stranger(addr, status)),
+        Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(away(error.to_string())),
         Err(late) => Err(away(late.to_string())),
     }

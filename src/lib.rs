@@ -20,19 +20,25 @@
 //! | [`progress`] | how far a run is |
 //! | [`summary`] | what a run came to |
 //! | [`table`] | boxes and columns for people |
+//! | [`sheet`] | rows for spreadsheets |
 //! | [`what_if`] | the same stream under other rules |
 //! | [`watch`] | what a process shows to those who watch over it |
 //! | [`status`] | how a run stands, on one screen |
+//! | [`top`] | how a run is at work, on one screen that stays |
+//! | [`graph`] | the stages of a run, with what goes from one to the next |
 //! | [`listing`] | anomalies and records in quarantine, one by one |
+//! | [`bundle`] | what somebody needs who is to help with a run |
 //! | [`client`] | asks a run over HTTP |
 //! | [`texts`] | every word an operator reads, in English and Korean |
 
+pub mod bundle;
 pub mod cli;
 pub mod client;
 pub mod config;
 pub mod demo;
 pub mod error;
 pub mod generate;
+pub mod graph;
 pub mod interrupt;
 #[cfg(feature = "kafka")]
 pub mod kafka;
@@ -45,11 +51,13 @@ pub mod replay;
 pub mod rescale;
 pub mod run;
 pub mod sequencer;
+pub mod sheet;
 pub mod sink;
 pub mod source;
 pub mod status;
 pub mod summary;
 pub mod table;
 pub mod texts;
+pub mod top;
 pub mod watch;
 pub mod what_if;

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::cli::{Form, PageArgs, Screen, ShowArgs};
 use crate::client;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::sheet::{sheet, unarmed};
 use crate::summary::{printable, still, utc};
 use crate::table::{Align, Table, thousands};
 use crate::texts::{self, Key, Lang, Phrase};
@@ -144,26 +145,18 @@ fn table(list: List, rows: &Rows, lang: Lang) -> String {
 }
 
 fn csv(list: List, rows: &Rows) -> Result<String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
     let names = fields(list);
-    let written = writer.write_record(names).and_then(|()| {
-        rows.items.iter().try_for_each(|item| {
-            writer.write_record(names.iter().map(|name| match item.get(*name) {
+    sheet(
+        names,
+        rows.items.iter().map(|item| {
+            let cells = names.iter().map(|name| match item.get(*name) {
                 None | Some(Value::Null) => String::new(),
                 Some(Value::String(says)) => unarmed(says),
                 Some(says) => says.to_string(),
-            }))
-        })
-    });
-    written.map_err(Error::bug)?;
-    let bytes = writer.into_inner().map_err(|error| Error::bug(error.to_string()))?;
-    String::from_utf8(bytes).map_err(Error::bug)
-}
-
-/// Text that a spreadsheet would take for a formula says that it is text.
-fn unarmed(says: &str) -> String {
-    let is_armed = says.starts_with(['=', '+', '-', '@', '\t', '\r']) && says != "-";
-    if is_armed { format!("'{says}") } else { says.to_owned() }
+            });
+            cells.collect()
+        }),
+    )
 }
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! `gyre status`: one screen on a run. Are the books right, how fresh are they, what is wrong?
 
-use crate::cli::{Screen, StatusArgs};
+use serde_json::Value;
+
+use crate::cli::{Form, StatusArgs};
 use crate::client;
-use crate::error::{Result, bytes};
+use crate::error::{Error, Result, bytes};
+use crate::sheet::{sheet, unarmed};
 use crate::table::{Align, Table, thousands};
 use crate::texts::{self, Key, Lang, Phrase};
 use crate::watch::status::{Caused, Lag, Sink, State, Status};
@@ -14,8 +17,9 @@ use crate::watch::status::{Caused, Lag, Sink, State, Status};
 pub fn ask(args: &StatusArgs, lang: Lang) -> Result<(String, bool)> {
     let (answer, status) = status(args)?;
     let shown = match args.output {
-        Screen::Json => String::from_utf8_lossy(&answer).into_owned(),
-        Screen::Table => show(&status, lang),
+        Form::Json => String::from_utf8_lossy(&answer).into_owned(),
+        Form::Csv => csv(&serde_json::to_value(&status).map_err(Error::bug)?)?,
+        Form::Table => show(&status, lang),
     };
     Ok((shown, status.has_findings()))
 }
@@ -26,9 +30,12 @@ pub fn ask(args: &StatusArgs, lang: Lang) -> Result<(String, bool)> {
 /// As [`ask`].
 pub fn lag(args: &StatusArgs, lang: Lang) -> Result<String> {
     let (_, status) = status(args)?;
-    if args.output == Screen::Json {
-        let Status { as_of, lags, sinks, .. } = &status;
-        return Ok(format!("{}\n", serde_json::json!({ "as_of": as_of, "lags": lags, "sinks": sinks })));
+    let Status { as_of, lags, sinks, .. } = &status;
+    let parts = serde_json::json!({ "as_of": as_of, "lags": lags, "sinks": sinks });
+    match args.output {
+        Form::Json => return Ok(format!("{parts}\n")),
+        Form::Csv => return csv(&parts),
+        Form::Table => {}
     }
     let mut rows = Rows::new(lang);
     rows.lags(&status);
@@ -170,8 +177,45 @@ impl Rows {
     }
 }
 
+/// The fields by which the items of each list are told apart.
+const NAMES: [&str; 8] = ["currency", "source", "partition", "name", "kind", "severity", "cause", "topic"];
+
+/// One line for each figure: what it is part of, of what there, which figure, and what it says.
+fn csv(parts: &Value) -> Result<String> {
+    let mut rows = Vec::new();
+    for (part, says) in parts.as_object().into_iter().flatten() {
+        match says {
+            Value::Array(items) => items.iter().for_each(|item| figures(part, item, &mut rows)),
+            Value::Object(_) => figures(part, says, &mut rows),
+            says => rows.push(vec![part.clone(), String::new(), String::new(), figure(says)]),
+        }
+    }
+    sheet(&["part", "name", "field", "value"], rows)
+}
+
+/// The figures of an item, under what it is called.
+fn figures(part: &str, item: &Value, rows: &mut Vec<Vec<String>>) {
+    let names = NAMES.iter().filter_map(|name| item.get(*name)).map(figure);
+    let name = names.collect::<Vec<_>>().join("/");
+    for (field, says) in item.as_object().into_iter().flatten() {
+        if !NAMES.contains(&field.as_str()) {
+            rows.push(vec![part.to_owned(), name.clone(), field.clone(), figure(says)]);
+        }
+    }
+}
+
+fn figure(says: &Value) -> String {
+    match says {
+        Value::Null => String::new(),
+        // Money is a text of digits, perhaps with a sign.
+        Value::String(says) if says.parse::<i128>().is_ok() => says.clone(),
+        Value::String(says) => unarmed(says),
+        says => says.to_string(),
+    }
+}
+
 /// Minor units as money is written.
-fn decimal(minor: &str, exponent: u64) -> String {
+pub fn decimal(minor: &str, exponent: u64) -> String {
     let (sign, digits) = minor.strip_prefix('-').map_or(("", minor), |digits| ("-", digits));
     let exponent = usize::try_from(exponent).unwrap_or(0).min(38);
     if exponent == 0 || digits.bytes().any(|byte| !byte.is_ascii_digit()) {
@@ -185,6 +229,28 @@ fn decimal(minor: &str, exponent: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sheet_has_a_line_for_each_figure() {
+        let parts = serde_json::json!({
+            "as_of": {"tick": 5, "at": "then"},
+            "books": [{"currency": "KRW", "exponent": 0, "imbalance": "-3", "held": "=1+1"}],
+            "lags": [{"source": "wagers", "partition": "0", "records": 7, "bytes": null}],
+            "generation": 2,
+        });
+        let said = csv(&parts).unwrap();
+        for line in [
+            "part,name,field,value",
+            "as_of,,tick,5",
+            "books,KRW,imbalance,-3",
+            "books,KRW,held,'=1+1",
+            "lags,wagers/0,records,7",
+            "lags,wagers/0,bytes,",
+            "generation,,,2",
+        ] {
+            assert!(said.lines().any(|said| said == line), "{line}: {said}");
+        }
+    }
 
     #[test]
     fn minor_units_read_as_money() {

@@ -24,6 +24,7 @@ use crate::sink::live::TickRows;
 use crate::source::{Behind, Partition};
 use board::{Board, Events, SEVERITIES, Tally};
 use figures::Figures;
+use graph::{Part, Traffic};
 use health::Health;
 use process::Process;
 use standing::Standing;
@@ -31,6 +32,7 @@ use status::{Lag, Sink, Wagers};
 
 pub mod board;
 pub mod figures;
+pub mod graph;
 pub mod health;
 pub mod listener;
 pub mod process;
@@ -91,13 +93,17 @@ pub struct Watch {
     lags: Mutex<Vec<Lag>>,
     /// What other processes of a cluster read, and have not read.
     others: Mutex<Others>,
+    /// Workers of this process.
+    workers: usize,
+    /// What went from stage to stage.
+    traffic: Mutex<Traffic>,
     follows: AtomicBool,
     counts: WagerCounts,
     began: Instant,
 }
 
-/// Of each other process: records read, by topic, and what was not read.
-type Others = BTreeMap<usize, (Vec<u64>, Vec<Lag>)>;
+/// Of each other process: records read, by topic, what was not read, and how its stages are.
+type Others = BTreeMap<usize, (Vec<u64>, Vec<Lag>, Part)>;
 
 #[derive(Default)]
 struct WagerCounts {
@@ -125,6 +131,8 @@ impl Watch {
             sinks: Mutex::default(),
             lags: Mutex::default(),
             others: Mutex::default(),
+            workers,
+            traffic: Mutex::default(),
             follows: AtomicBool::new(false),
             counts: WagerCounts::default(),
             began: Instant::now(),
@@ -175,7 +183,7 @@ impl Watch {
         let of = |topic: Topic| self.figures.input_records.with_label_values(&[topic.name()]).get();
         let others = self.others();
         let all = Topic::ALL.into_iter().enumerate().map(|(at, topic)| {
-            of(topic) + others.values().filter_map(|(records, _)| records.get(at)).sum::<u64>()
+            of(topic) + others.values().filter_map(|(records, ..)| records.get(at)).sum::<u64>()
         });
         all.collect()
     }
@@ -189,9 +197,20 @@ impl Watch {
         self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Another process of the cluster has read so many records of each topic, and not yet these.
-    pub fn other_reads(&self, process: usize, records: Vec<u64>, lags: Vec<Lag>) {
-        self.others().insert(process, (records, lags));
+    /// Another process of the cluster has read so many records of each topic, and not yet these; so are its stages.
+    pub fn other_reads(&self, process: usize, records: Vec<u64>, lags: Vec<Lag>, part: Part) {
+        self.others().insert(process, (records, lags, part));
+    }
+
+    fn traffic(&self) -> MutexGuard<'_, Traffic> {
+        self.traffic.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How the stages are in every process, ours first.
+    fn parts_of_graph(&self) -> Vec<Part> {
+        let own = self.part_of_graph(0);
+        let others = self.others();
+        std::iter::once(own).chain(others.values().map(|(_, _, part)| part.clone())).collect()
     }
 
     /// It is a process whose books another one tells of.
@@ -297,7 +316,7 @@ impl Watch {
     /// How much of each partition was not read when it was looked last.
     pub fn lags(&self) -> Vec<Lag> {
         let mut lags = self.lags.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        lags.extend(self.others().values().flat_map(|(_, lags)| lags.iter().cloned()));
+        lags.extend(self.others().values().flat_map(|(_, lags, _)| lags.iter().cloned()));
         let place = |lag: &Lag| {
             let topic = Topic::ALL.into_iter().position(|topic| topic.name() == lag.source);
             (topic, lag.partition.parse::<u16>().ok())

@@ -17,5 +17,7 @@ mod probes;
 mod prometheus;
 #[path = "watch/replay.rs"]
 mod replay;
+#[path = "watch/stages.rs"]
+mod stages;
 #[path = "watch/status.rs"]
 mod status;

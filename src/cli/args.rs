@@ -167,8 +167,48 @@ pub struct StatusArgs {
     pub http_addr: String,
 
     /// How it is shown
-    #[arg(long, value_name = "FORM", value_enum, default_value_t = Screen::Table)]
-    pub output: Screen,
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Table)]
+    pub output: Form,
+}
+
+/// What `gyre top` is asked.
+#[derive(Args, Clone, Debug)]
+pub struct TopArgs {
+    /// Address at which the run answers
+    #[arg(long, value_name = "ADDR", default_value = HTTP_ADDR)]
+    pub http_addr: String,
+
+    /// Seconds from one look to the next, 1 to 60
+    #[arg(long, value_name = "S", default_value_t = 1, value_parser = value_parser!(u16).range(1..=60))]
+    pub interval_s: u16,
+}
+
+/// What `gyre bundle` is asked.
+#[derive(Args, Clone, Debug)]
+pub struct BundleArgs {
+    /// Address at which the run answers
+    #[arg(long, value_name = "ADDR", default_value = HTTP_ADDR)]
+    pub http_addr: String,
+
+    /// Config file of the run; it comes along without its secrets
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// File that is made
+    #[arg(long, value_name = "FILE", default_value = "gyre-bundle.tar.gz")]
+    pub output: PathBuf,
+}
+
+/// What `gyre graph` is asked.
+#[derive(Args, Clone, Debug)]
+pub struct GraphArgs {
+    /// Address at which the run answers
+    #[arg(long, value_name = "ADDR", default_value = HTTP_ADDR)]
+    pub http_addr: String,
+
+    /// How it is shown
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = Drawing::Table)]
+    pub output: Drawing,
 }
 
 /// Anomalies, one by one.
@@ -272,6 +312,19 @@ pub enum Form {
     Json,
     /// For spreadsheets
     Csv,
+}
+
+/// How the stages are shown.
+#[derive(clap::ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Drawing {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+    /// For Graphviz
+    Dot,
+    /// As a picture
+    Svg,
 }
 
 /// How answers are shown.
@@ -443,4 +496,12 @@ pub(super) struct CompletionArgs {
     /// The shell
     #[arg(value_name = "SHELL", value_enum)]
     pub(super) shell: Shell,
+}
+
+/// What `gyre man` is asked.
+#[derive(Args, Debug)]
+pub(super) struct ManArgs {
+    /// Folder for the pages; made where it is not there
+    #[arg(value_name = "DIR")]
+    pub(super) output: PathBuf,
 }

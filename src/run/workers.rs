@@ -26,8 +26,8 @@ use crate::error::{Error, Result};
 use crate::sequencer::Step;
 use crate::watch::{Watch, stages};
 
-/// How long an idle worker sleeps at most.
-const PARK: Duration = Duration::from_micros(500);
+/// How long an idle worker sleeps at most; whoever has something for it wakes it.
+const PARK: Duration = Duration::from_millis(10);
 
 /// Where each worker of this process finds its steps.
 pub struct Inboxes {

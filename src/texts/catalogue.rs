@@ -341,6 +341,27 @@ Ctrl-C를 누르거나 한 시간이 지나면 끝나며 폴더는 남습니다.
     StatusSinkBehind: "changes, {seconds} s behind", "건 변경, {seconds}초 뒤";
     StatusSinkTrouble: "changes, CANNOT GO ON: tried again ({errors} failures)", "건 변경, 진행 불가: 다시 시도 중 (실패 {errors}회)";
 
+    // The stages.
+    GraphTitle: "the stages in the second before {at}", "{at} 직전 1초 동안의 단계";
+    GraphWorst: "worker {worker} most: {percent}", "가장 바쁜 워커 {worker}: {percent}";
+    GraphBatches: "batches", "배치";
+    TopStages: "Stages", "단계";
+    TopStage: "stage", "단계";
+    TopBusy: "busy", "사용";
+    TopShare: "share", "비율";
+    TopWorst: "worst worker", "가장 바쁜 워커";
+    TopSink: "{rate}/s, {seconds} s behind", "초당 {rate}건, {seconds}초 뒤";
+    TopAnomalies: "anomalies", "이상 징후";
+    TopQuarantine: "quarantine", "격리";
+    TopRejects: "set aside", "거부";
+    TopKeys: "q: end   space: hold", "q: 끝내기   스페이스: 멈춤";
+    TopPaused: "held: space goes on   q: end", "멈춤: 스페이스로 계속   q: 끝내기";
+
+    BundleMade: "{path} holds {parts}", "{path}에 담은 것: {parts}";
+    BundleConfig: "{path} is not TOML, and cannot be freed of its secrets", "{path}은(는) TOML이 아니어서 비밀 값을 지울 수 없습니다";
+    BundleConfigHelp: "`gyre check FILE` says where it is wrong; without --config the bundle has no config",
+        "`gyre check FILE`로 잘못된 곳을 찾으십시오. --config를 빼면 설정 없이 묶습니다";
+
     // Lists of what stands.
     ListTitle: "{shown} of {standing}, as of {at}", "{standing}건 중 {shown}건, {at} 기준";
     ListOne: "as of {at}", "{at} 기준";

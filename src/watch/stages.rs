@@ -6,6 +6,7 @@
 //! Only operators right below the dataflow count, which are the stages' regions and a few between them: what goes on
 //! within a region is its time. A batch of events is summed up before it touches a figure that others read.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,25 +16,35 @@ use prometheus::local::LocalHistogram;
 use timely::logging::{OperatesEvent, StartStop, TimelyEvent, TimelyEventBuilder};
 use timely::worker::Worker;
 
+use super::graph::Plan;
 use super::{NONE, Watch};
 
 /// How often figures that others read are touched.
 const SHOW_EVERY: Duration = Duration::from_millis(100);
 /// What joins the stages.
-const BETWEEN: &str = "between";
+pub(super) const BETWEEN: &str = "between";
+/// Where records come into the dataflow.
+const INPUT: &str = "Input";
 /// The end of the dataflow, by the names of its operators in a run and in a replay.
 const ENDS: [&str; 2] = ["hand rows on", "write outputs"];
 
 /// Listens to a worker, shown under this number; called before its dataflow is built.
 pub fn listen(worker: &Worker, number: usize, watch: &Arc<Watch>) {
     let mut clock = StageClock::new(number, watch);
+    let mut carried =
+        Carried { watch: Arc::clone(watch), plan: Plan::default(), is_told: false, sent: BTreeMap::new() };
     if let Some(mut register) = worker.log_register() {
         register.insert::<TimelyEventBuilder, _>("timely", move |now, events| {
             if let Some(events) = events {
-                events.iter().for_each(|(at, event)| clock.take(*at, event));
+                for (at, event) in events.iter() {
+                    clock.take(*at, event);
+                    carried.take(event);
+                }
                 events.clear();
             }
-            clock.show(*now);
+            if clock.show(*now) {
+                carried.show();
+            }
         });
     }
 }
@@ -111,10 +122,10 @@ impl StageClock {
         self.parts[operates.id] = part;
     }
 
-    /// Shows what was summed up, now and then: the log is flushed at every step.
-    fn show(&mut self, now: Duration) {
+    /// Shows what was summed up, now and then: the log is flushed at every step. Says whether it did.
+    fn show(&mut self, now: Duration) -> bool {
         if now.saturating_sub(self.shown) < SHOW_EVERY {
-            return;
+            return false;
         }
         self.shown = now;
         for (busy, seconds) in self.busy.iter_mut().zip(&self.seconds) {
@@ -124,6 +135,50 @@ impl StageClock {
             }
         }
         self.steps.flush();
+        true
+    }
+}
+
+/// Counts the batches that channels between stages carry.
+struct Carried {
+    watch: Arc<Watch>,
+    plan: Plan,
+    /// Others know all of the plan.
+    is_told: bool,
+    /// Batches by channel, since it was shown.
+    sent: BTreeMap<usize, u64>,
+}
+
+impl Carried {
+    fn take(&mut self, event: &TimelyEvent) {
+        match event {
+            TimelyEvent::Operates(operates) if operates.addr.len() == 2 => {
+                let place = if operates.name == INPUT { 0 } else { place_of(&operates.name) + 1 };
+                if place < Stage::ALL.len() {
+                    self.plan.stage(operates.addr[1], place);
+                    self.is_told = false;
+                }
+            }
+            TimelyEvent::Channels(channel) if channel.scope_addr.len() == 1 => {
+                self.plan.channel(channel.id, channel.source.0, channel.target.0);
+                self.sent.insert(channel.id, 0);
+                self.is_told = false;
+            }
+            TimelyEvent::Messages(message) if message.is_send => {
+                if let Some(sent) = self.sent.get_mut(&message.channel) {
+                    *sent += message.record_count.unsigned_abs();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn show(&mut self) {
+        if !std::mem::replace(&mut self.is_told, true) {
+            self.watch.planned(&self.plan);
+        }
+        self.watch.carried(&self.sent);
+        self.sent.values_mut().for_each(|sent| *sent = 0);
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use utoipa::{OpenApi, ToSchema};
 
 use super::Watch;
+use super::graph::Graph;
 use super::standing::{Asked, List, Row};
 use super::status::{AsOf, Status, as_of};
 use crate::error::Error;
@@ -73,7 +74,7 @@ pub enum Refusal {
         title = "Gyre",
         description = "How the books of a run stand. Everything is read; nothing can be changed."
     ),
-    paths(status, anomalies, anomaly, quarantine, quarantined),
+    paths(status, graph, anomalies, anomaly, quarantine, quarantined),
     components(schemas(Problem))
 )]
 struct Api;
@@ -92,15 +93,27 @@ fn status(watch: &Watch) -> Status {
     Status::now(watch)
 }
 
+/// The stages: how busy they are, and what goes from one to the next.
+#[utoipa::path(
+    get,
+    path = "/v1/graph",
+    responses(
+        (status = 200, description = "Sums since the start of each process; rates are the difference of two answers", body = Graph),
+    )
+)]
+fn graph(watch: &Watch) -> Graph {
+    Graph::now(watch)
+}
+
 /// Anomalies that stand.
 #[utoipa::path(
     get,
     path = "/v1/anomalies",
     params(
-        ("kind" = Option<String>, Query, description = "Of this kind alone"),
-        ("severity" = Option<String>, Query, description = "Of this severity alone: `low`, `medium`, `high`"),
-        ("limit" = Option<u16>, Query, description = "So many at most, 1 to 1000; 100 where nothing is said"),
-        ("cursor" = Option<String>, Query, description = "Where the page before this one ended: its `next`"),
+        ("kind" = Option<String>, Query, description = "Of this kind alone", pattern = "^[a-z_]+$"),
+        ("severity" = Option<String>, Query, description = "Of this severity alone: `low`, `medium`, `high`", pattern = "^[a-z_]+$"),
+        ("limit" = Option<u16>, Query, description = "So many at most; 100 where nothing is said", minimum = 1, maximum = 1000),
+        ("cursor" = Option<String>, Query, description = "Where the page before this one ended: its `next`", pattern = "^[0-9]{1,19}-([0-9a-f]{2})*$"),
     ),
     responses(
         (status = 200, description = "A page, true at the tick `as_of`", body = Rows),
@@ -130,10 +143,10 @@ fn anomaly(watch: &Watch, id: &str) -> Result<One, Refusal> {
     get,
     path = "/v1/quarantine",
     params(
-        ("topic" = Option<String>, Query, description = "Of this topic alone"),
-        ("cause" = Option<String>, Query, description = "Of this cause alone"),
-        ("limit" = Option<u16>, Query, description = "So many at most, 1 to 1000; 100 where nothing is said"),
-        ("cursor" = Option<String>, Query, description = "Where the page before this one ended: its `next`"),
+        ("topic" = Option<String>, Query, description = "Of this topic alone", pattern = "^[a-z_]+$"),
+        ("cause" = Option<String>, Query, description = "Of this cause alone", pattern = "^[a-z_]+$"),
+        ("limit" = Option<u16>, Query, description = "So many at most; 100 where nothing is said", minimum = 1, maximum = 1000),
+        ("cursor" = Option<String>, Query, description = "Where the page before this one ended: its `next`", pattern = "^[0-9]{1,19}-([0-9a-f]{2})*$"),
     ),
     responses(
         (status = 200, description = "A page, true at the tick `as_of`", body = Rows),
@@ -162,6 +175,7 @@ fn quarantined(watch: &Watch, id: &str) -> Result<One, Refusal> {
 pub fn answer(watch: &Watch, path: &str, query: &str) -> Option<Result<String, Refusal>> {
     let answer = match path {
         "/v1/status" => write(&status(watch)),
+        "/v1/graph" => write(&graph(watch)),
         "/v1/openapi.json" => Api::openapi().to_pretty_json().map_err(bug),
         "/v1/anomalies" => anomalies(watch, query).and_then(|rows| write(&rows)),
         "/v1/quarantine" => quarantine(watch, query).and_then(|rows| write(&rows)),

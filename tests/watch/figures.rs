@@ -72,8 +72,9 @@ fn figures_follow_what_happens() {
         assert!(figures.sum(some) > 0.0, "{some}");
     }
     assert_eq!(figures.sum("gyre_generation"), 1.0);
-    // Twice as many records, and no more series than before but for what was never seen until then.
-    let more = job.play(2_000);
+    // Twice as many records on fifty times as many games, and no more series than before but for what was never seen until
+    // then.
+    let more = job.play_on(2_000, 1_000);
     let after = running.wait_committed(lines + more);
     assert!(after.sum("gyre_input_records_total") > figures.sum("gyre_input_records_total"));
     assert!(after.0.len() < 700, "{} series", after.0.len());

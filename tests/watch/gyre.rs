@@ -64,10 +64,15 @@ impl Job {
 
     /// Appends what players did in the last half hour, with everything that goes wrong; gives how many lines there are.
     pub fn play(&self, wagers: u64) -> u64 {
+        self.play_on(wagers, 20)
+    }
+
+    /// The same, on so many games.
+    pub fn play_on(&self, wagers: u64, games: u32) -> u64 {
         let now_ms =
             SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_millis();
         let mut plan = Plan::new(self.path("played"));
-        (plan.wagers, plan.accounts, plan.games, plan.hours, plan.faults) = (wagers, 60, 20, 0.5, 0.05);
+        (plan.wagers, plan.accounts, plan.games, plan.hours, plan.faults) = (wagers, 60, games, 0.5, 0.05);
         plan.start_ms = now_ms as u64 - 1_900_000;
         let written = generate::run(&plan, &mut |_| {}).expect("a folder");
         for name in ["games", "accounts", "wagers", "outcomes", "payments"] {

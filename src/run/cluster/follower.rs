@@ -172,7 +172,11 @@ impl Follower<'_> {
             let word = if self.halt.is_asked() {
                 Report::EndAsked
             } else {
-                Report::Alive { records: self.watch.records_by_topic(), lags: self.watch.lags() }
+                Report::Alive {
+                    records: self.watch.records_by_topic(),
+                    lags: self.watch.lags(),
+                    part: self.watch.part_of_graph(self.team.process),
+                }
             };
             // Where nobody hears it, whoever hears for us notices.
             let _ = writer.say(&word);

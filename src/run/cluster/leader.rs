@@ -157,7 +157,9 @@ impl Leader {
                     Report::Failed { why } => {
                         log.warn(Phrase::new(Key::ClusterFailed).with("process", process).with("why", why));
                     }
-                    Report::Alive { records, lags } => watch.other_reads(process, records, lags),
+                    Report::Alive { records, lags, part } => {
+                        watch.other_reads(process, records, lags, part);
+                    }
                 }
             }
             Ok(())

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::source::{Partition, Position, Positions};
+use crate::watch::graph::Part;
 use crate::watch::status::Lag;
 
 /// What all processes of a cluster begin with, so that a stranger is told apart.
@@ -170,6 +171,8 @@ pub enum Report {
         records: Vec<u64>,
         /// What it has not read yet.
         lags: Vec<Lag>,
+        /// How its stages are.
+        part: Part,
     },
 }
 
