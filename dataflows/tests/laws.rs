@@ -21,6 +21,7 @@ mod model {
     pub mod reference;
 }
 mod laws {
+    pub mod checkpoints;
     pub mod engine;
     pub mod folds;
     pub mod graph;
@@ -30,7 +31,7 @@ mod laws {
 }
 
 use laws::engine::seeds;
-use laws::{folds, graph, laps, sums, timelines};
+use laws::{checkpoints, folds, graph, laps, sums, timelines};
 
 #[test]
 fn folds_tell_what_a_fresh_look_would() {
@@ -90,6 +91,11 @@ fn the_short_way_tells_the_same() {
 #[test]
 fn laps_are_those_of_a_variable() {
     seeds(300).for_each(laps::check);
+}
+
+#[test]
+fn what_is_brought_back_goes_on_as_if_it_had_never_stopped() {
+    seeds(200).for_each(checkpoints::check);
 }
 
 #[test]

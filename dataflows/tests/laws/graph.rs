@@ -19,10 +19,10 @@ use crate::model::history::{Dice, history};
 use crate::model::reference::books;
 
 /// Everything that can be read.
-const ALL: Wanted = Wanted { changes: true, postings: true };
+pub(super) const ALL: Wanted = Wanted { changes: true, postings: true };
 
 /// A random history within the law: its lines, its rules.
-fn drawn<T>(seed: u64, then: impl FnOnce(&Streams<'_>, &Rules) -> T) -> Option<T> {
+pub(super) fn drawn<T>(seed: u64, then: impl FnOnce(&Streams<'_>, &Rules) -> T) -> Option<T> {
     let (streams, settings) = history(seed, [5, 12, 30, 30, 60][seed as usize % 5]);
     // What comes and goes does so under a horizon of its own.
     let is_late = |row: &Value| row["topic"] == "commands" && row["cause"] == "past_horizon";
@@ -32,7 +32,7 @@ fn drawn<T>(seed: u64, then: impl FnOnce(&Streams<'_>, &Rules) -> T) -> Option<T
 }
 
 /// Records with their ticks, reference rows first: what random steps are made of.
-fn admitted(streams: &Streams<'_>, rules: &Rules, workers: usize) -> Vec<(Tick, Batch)> {
+pub(super) fn admitted(streams: &Streams<'_>, rules: &Rules, workers: usize) -> Vec<(Tick, Batch)> {
     let decoder = decoder(rules, &settings(rules, workers, ALL));
     let (references, data) = decoded(streams, rules, &decoder);
     let references = references.into_iter().flat_map(|part| part.batches).map(|batch| (1, batch.at(1)));
@@ -73,7 +73,11 @@ fn read(records: Vec<(Tick, Batch)>, rules: &Rules, workers: usize, wanted: Want
 }
 
 /// Fails with the rows that only one side has.
-fn same<R: Ord + std::fmt::Debug>(context: &str, expected: &BTreeMap<R, i64>, told: &BTreeMap<R, i64>) {
+pub(super) fn same<R: Ord + std::fmt::Debug>(
+    context: &str,
+    expected: &BTreeMap<R, i64>,
+    told: &BTreeMap<R, i64>,
+) {
     let lacking: Vec<_> = expected.iter().filter(|(row, diff)| told.get(row) != Some(diff)).take(5).collect();
     let surplus: Vec<_> = told.iter().filter(|(row, diff)| expected.get(row) != Some(diff)).take(5).collect();
     assert!(
@@ -105,7 +109,7 @@ fn without_raw(output: Output, row: &str) -> String {
 }
 
 /// Changes, to be compared where raw bytes are outside the law.
-fn changes(told: &Told) -> BTreeMap<(Tick, Output, String), i64> {
+pub(super) fn changes(told: &Told) -> BTreeMap<(Tick, Output, String), i64> {
     let mut changes = BTreeMap::new();
     for ((tick, output, row), diff) in &told.changes {
         *changes.entry((*tick, *output, without_raw(*output, row))).or_default() += diff;
