@@ -78,13 +78,16 @@ pub trait Saved {
 #[derive(Clone, Default)]
 pub struct Saving(Option<Rc<Registry>>);
 
+/// An operator's name, and its state.
+type NamedState = (Box<str>, Rc<RefCell<dyn Saved>>);
+
 struct Registry {
     worker: usize,
     workers: usize,
     /// By name, in the order in which they were built: what is needed by others comes before them.
-    operators: RefCell<Vec<(Box<str>, Rc<RefCell<dyn Saved>>)>>,
+    operators: RefCell<Vec<NamedState>>,
     /// Who else reads what an operator saved, after all have read their own.
-    readers: RefCell<Vec<(Box<str>, Rc<RefCell<dyn Saved>>)>>,
+    readers: RefCell<Vec<NamedState>>,
 }
 
 impl Saving {

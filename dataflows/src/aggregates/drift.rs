@@ -33,7 +33,7 @@ pub(super) struct Drifts {
 #[derive(Serialize, Deserialize)]
 pub(super) enum Kept {
     Rules(Rulebook),
-    Game(u128, Currency, Drift),
+    Game(u128, Currency, Box<Drift>),
 }
 
 impl Drifts {
@@ -42,7 +42,7 @@ impl Drifts {
         let names = self.names.borrow();
         let games = self.games.iter().map(|((game, currency), drift)| {
             let key = names.key(*game);
-            (Whose::Owner(key), Kept::Game(key, *currency, drift.clone()))
+            (Whose::Owner(key), Kept::Game(key, *currency, Box::new(drift.clone())))
         });
         games.chain([(Whose::Same, Kept::Rules(self.rules.clone()))]).collect()
     }
@@ -53,7 +53,7 @@ impl Drifts {
             Kept::Rules(rules) => self.rules = rules,
             Kept::Game(key, currency, drift) => {
                 let game = self.names.borrow_mut().number(key);
-                self.games.insert((game, currency), drift);
+                self.games.insert((game, currency), *drift);
             }
         }
     }

@@ -356,7 +356,7 @@ impl Judge {
 enum Kept {
     Rules(Rulebook),
     Players(Box<str>, u64),
-    Lucky(u128, Wins, Option<Judged>),
+    Lucky(u128, Box<Wins>, Option<Judged>),
 }
 
 impl Saved for Judge {
@@ -369,7 +369,7 @@ impl Saved for Judge {
         let names = self.names.borrow();
         for (account, (wins, judged)) in &self.lucky {
             let key = names.key(*account);
-            out.put(Whose::Owner(key), &Kept::Lucky(key, wins.clone(), judged.clone()));
+            out.put(Whose::Owner(key), &Kept::Lucky(key, Box::new(wins.clone()), judged.clone()));
         }
     }
 
@@ -380,7 +380,7 @@ impl Saved for Judge {
                 Kept::Players(tenant, players) => _ = self.players.insert(tenant, players),
                 Kept::Lucky(key, wins, judged) => {
                     let account = self.names.borrow_mut().number(key);
-                    self.lucky.insert(account, (wins, judged));
+                    self.lucky.insert(account, (*wins, judged));
                 }
             }
         }

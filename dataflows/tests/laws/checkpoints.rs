@@ -1,6 +1,7 @@
 //! Checkpoints: a dataflow that is taken apart at ticks and brought back with other numbers of workers tells at every
 //! tick what one tells that never stopped.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -106,47 +107,125 @@ fn ticks(records: &[(Tick, Batch)], rules: &Rules) -> Vec<Tick> {
     ticks
 }
 
+/// A history, and how it is run.
+struct Job<'a> {
+    seed: u64,
+    streams: &'a Streams<'a>,
+    rules: &'a Rules,
+    has_horizon: bool,
+    /// The number of workers that never stop.
+    whole: usize,
+    ticks: Vec<Tick>,
+}
+
+impl<'a> Job<'a> {
+    fn new(seed: u64, streams: &'a Streams<'a>, rules: &'a Rules, dice: &mut Dice) -> Self {
+        let (has_horizon, whole) = (dice.chance(30), *dice.pick(&[1, 2]));
+        let ticks = ticks(&admitted(streams, rules, whole), rules);
+        Self { seed, streams, rules, has_horizon, whole, ticks }
+    }
+
+    fn end(&self) -> Tick {
+        *self.ticks.last().expect("every history has ticks")
+    }
+
+    fn run(&self, stretch: Stretch) -> (Told, Vec<Part>) {
+        let workers = stretch.workers;
+        let settings = settings(self.rules, workers, self.has_horizon);
+        run(admitted(self.streams, self.rules, workers), stretch, settings)
+    }
+
+    /// What is told by those who never stop.
+    fn expected(&self, dice: &mut Dice) -> Told {
+        let frontiers = frontiers(&self.ticks, 0, self.end(), dice);
+        let (workers, parts) = (self.whole, Vec::new());
+        self.run(Stretch { after: 0, frontiers, workers, parts, is_saved: false }).0
+    }
+
+    /// Some of the ticks, in order, and the last one.
+    fn stops(&self, dice: &mut Dice) -> Vec<Tick> {
+        let mut stops: Vec<Tick> = (0..1 + dice.below(3)).map(|_| *dice.pick(&self.ticks)).collect();
+        stops.push(self.end());
+        stops.sort_unstable();
+        stops.dedup();
+        stops
+    }
+
+    /// The state at a tick, taken again as soon as it was brought back.
+    fn again(&self, at: Tick, parts: Vec<Part>, workers: usize) -> Vec<Part> {
+        let stretch = Stretch { after: at, frontiers: vec![at + 1], workers, parts, is_saved: true };
+        let (told, parts) = self.run(stretch);
+        assert!(told.changes.is_empty(), "seed {}: told twice: {:?}", self.seed, told.changes);
+        parts
+    }
+}
+
 /// One history, stopped and brought back at some of its ticks.
 pub fn check(seed: u64) {
     let mut dice = Dice::new(seed);
-    drawn(seed, |streams, rules| check_drawn(seed, streams, rules, &mut dice));
+    drawn(seed, |streams, rules| check_drawn(&Job::new(seed, streams, rules, &mut dice), None, &mut dice));
 }
 
-fn check_drawn(seed: u64, streams: &Streams<'_>, rules: &Rules, dice: &mut Dice) {
-    let has_horizon = dice.chance(30);
-    let whole = *dice.pick(&[1, 2]);
-    let records = admitted(streams, rules, whole);
-    let ticks = ticks(&records, rules);
-    let end = *ticks.last().expect("every history has ticks");
-    let settings_of = |workers| settings(rules, workers, has_horizon);
-    let all = Stretch {
-        after: 0,
-        frontiers: frontiers(&ticks, 0, end, dice),
-        workers: whole,
-        parts: Vec::new(),
-        is_saved: false,
+/// The same, where an operator's parts get lost: whether anybody misses them.
+pub fn is_missed(seed: u64, operator: &str) -> bool {
+    let check = || {
+        let mut dice = Dice::new(seed);
+        drawn(seed, |streams, rules| {
+            check_drawn(&Job::new(seed, streams, rules, &mut dice), Some(operator), &mut dice);
+        });
     };
-    let (expected, _) = run(records, all, settings_of(whole));
-    let mut stops: Vec<Tick> = (0..1 + dice.below(3)).map(|_| *dice.pick(&ticks)).collect();
-    stops.push(end);
-    stops.sort_unstable();
-    stops.dedup();
+    std::panic::catch_unwind(check).is_err()
+}
+
+fn check_drawn(job: &Job<'_>, lost: Option<&str>, dice: &mut Dice) {
+    let expected = job.expected(dice);
     let (mut told, mut parts, mut after) = (Told::default(), Vec::new(), 0);
-    let mut story = format!("seed {seed}, horizon {has_horizon}, {whole} workers against");
-    for stop in stops {
+    let mut story = format!("seed {}, horizon {}, {} workers against", job.seed, job.has_horizon, job.whole);
+    for stop in job.stops(dice) {
         let workers = *dice.pick(&[1, 1, 2, 4]);
         story += &format!(" {workers} through {stop},");
-        let frontiers = frontiers(&ticks, after, stop, dice);
-        let stretch = Stretch { after, frontiers, workers, parts, is_saved: true };
-        let (here, taken) = run(admitted(streams, rules, workers), stretch, settings_of(workers));
+        let frontiers = frontiers(&job.ticks, after, stop, dice);
+        let (here, taken) = job.run(Stretch { after, frontiers, workers, parts, is_saved: true });
         let outside = here.changes.keys().find(|(tick, ..)| !(after + 1..=stop).contains(tick));
         assert!(outside.is_none(), "{story}: told outside of its ticks: {outside:?}");
         told.counts.add(&here.counts);
         told.changes.extend(here.changes);
         (parts, after) = (taken, stop);
+        parts.retain(|part| lost != Some(&*part.operator));
     }
     same(&story, &changes(&expected), &changes(&told));
     assert_eq!(expected.counts, told.counts, "{story}");
+}
+
+/// What is brought back is there: taken again at once, on whatever number of workers, it is the same.
+pub fn is_all_there(seed: u64) {
+    let mut dice = Dice::new(seed);
+    drawn(seed, |streams, rules| {
+        let job = Job::new(seed, streams, rules, &mut dice);
+        let stop = *dice.pick(&job.ticks);
+        let frontiers = frontiers(&job.ticks, 0, stop, &mut dice);
+        let workers = *dice.pick(&[1, 2, 4]);
+        let stretch = Stretch { after: 0, frontiers, workers, parts: Vec::new(), is_saved: true };
+        let (_, parts) = job.run(stretch);
+        let by_others = job.again(stop, parts.clone(), *dice.pick(&[1, 2, 3]));
+        let [first, second] = [parts, by_others].map(|parts| job.again(stop, parts, 1));
+        let (first, second) = (entries(&first), entries(&second));
+        for ((operator, first), (_, second)) in first.iter().zip(&second) {
+            assert_eq!(first, second, "seed {seed}, {operator} at {stop}");
+        }
+        assert_eq!(first.len(), second.len(), "seed {seed}, at {stop}");
+    });
+}
+
+/// What parts say, whatever the order.
+fn entries(parts: &[Part]) -> BTreeMap<&str, Vec<&[u8]>> {
+    let mut entries: BTreeMap<&str, Vec<&[u8]>> = BTreeMap::new();
+    for part in parts {
+        let all = part.entries().expect("parts are as they were written");
+        entries.entry(&part.operator).or_default().extend(all);
+    }
+    entries.values_mut().for_each(|entries| entries.sort_unstable());
+    entries
 }
 
 /// Where the frontier stands on the way: mostly behind each tick, now and then behind several.
