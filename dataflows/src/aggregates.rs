@@ -66,8 +66,7 @@ pub fn build<'s>(
     settings: &Settings,
     saving: &Saving,
 ) -> StreamVec<'s, Tick, Found> {
-    let names = Rc::new(RefCell::new(Names::default()));
-    saving.op("names of games").keeps(&names);
+    let names = saving.op("names of games").keep(Names::default());
     let directory = Rc::clone(&names);
     let days = settings.gaming_days.clone();
     let mut day_of_quarter: HashMap<u32, i32, Keyed> = HashMap::default();

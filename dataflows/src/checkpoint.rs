@@ -179,15 +179,18 @@ impl<'n> Op<'n> {
         self.saving.is_on()
     }
 
-    /// The operator's state is this.
+    /// Gives the operator its state, which is saved where anybody takes checkpoints.
     ///
     /// # Panics
     /// Where another operator has the name: their parts could not be told apart.
-    pub fn keeps<S: Saved + 'static>(&self, state: &Rc<RefCell<S>>) {
-        let Some(registry) = &self.saving.0 else { return };
-        let mut operators = registry.operators.borrow_mut();
-        assert!(operators.iter().all(|(name, _)| **name != *self.name), "an operator's name is its own");
-        operators.push((self.name.into(), Rc::clone(state) as Rc<RefCell<dyn Saved>>));
+    pub fn keep<S: Saved + 'static>(&self, state: S) -> Rc<RefCell<S>> {
+        let state = Rc::new(RefCell::new(state));
+        if let Some(registry) = &self.saving.0 {
+            let mut operators = registry.operators.borrow_mut();
+            assert!(operators.iter().all(|(name, _)| **name != *self.name), "an operator's name is its own");
+            operators.push((self.name.into(), Rc::clone(&state) as Rc<RefCell<dyn Saved>>));
+        }
+        state
     }
 }
 

@@ -180,8 +180,7 @@ fn build_both<'s>(
     let (batches, clock) = clock(batches, settings.exact_tick_ms);
     let answers = settings.provider.as_ref().map(|provider| provider.enter(&settings.answers, scope));
     let batches = scope.concatenate(answers.into_iter().chain([batches]));
-    let accounts = Rc::new(RefCell::new(Names::default()));
-    saving.op("names of accounts").keeps(&accounts);
+    let accounts = saving.op("names of accounts").keep(Names::default());
 
     let sound = scope.region_named(Stage::Validate.name(), |region| {
         validate::build(batches.enter(region), again.enter(region), settings, saving).leave(scope)
@@ -198,14 +197,13 @@ fn build_both<'s>(
     let rules = in_force(matched.rules, clock, settings, saving);
     let suspicions = scope.concatenate([sound.suspicions, matched.suspicions]);
     let inputs = anomalies::Inputs { events: ledger.events, wins: ledger.wins, suspicions, rules };
+    let figures = (matched.plays, matched.links);
     let others = other.map(|other| {
-        let (plays, links) = (matched.plays.clone(), matched.links.clone());
         let off = Saving::off();
-        let (grounds, told) = judge(BESIDE, (plays, links), inputs.clone(), &accounts, other, &off);
+        let (grounds, told) = judge(BESIDE, figures.clone(), inputs.clone(), &accounts, other, &off);
         (settle::moves_beside(matched.payables.clone(), grounds, other), told)
     });
-    let stages = [Stage::Aggregates.name(), Stage::Anomalies.name()];
-    let figures = (matched.plays, matched.links);
+    let stages = [Stage::Aggregates, Stage::Anomalies].map(Stage::name);
     let (grounds, judged) = judge(stages, figures, inputs, &accounts, settings, saving);
     let settled = scope.region_named(Stage::Settle.name(), |region| {
         let seen = region.concatenate([sound.seen.enter(region), matched.seen.enter(region)]);
@@ -221,14 +219,12 @@ fn build_both<'s>(
         let (addends, moves) = (ledger.addends.enter(region), settled.moves.enter(region));
         ledger::balances(addends, moves, &accounts, settings, saving).leave(scope)
     });
-    let recollected = settings.laps.as_ref().map(|laps| {
-        let faults = scope.concatenate([sound.faults, matched.faults]);
-        scope.region_named(Stage::Recollect.name(), |region| {
-            recollect::build(faults.enter(region), laps, settings, saving, back).leave(scope)
-        })
-    });
     let mut told = vec![sound.told, matched.told, balances, judged, settled.told];
-    if let (Some(recollected), Some(open)) = (recollected, open) {
+    if let (Some(laps), Some(open)) = (&settings.laps, open) {
+        let faults = scope.concatenate([sound.faults, matched.faults]);
+        let recollected = scope.region_named(Stage::Recollect.name(), |region| {
+            recollect::build(faults.enter(region), laps, settings, saving, back).leave(scope)
+        });
         recollected.laps.connect_loop(open);
         told.push(recollected.told);
     }

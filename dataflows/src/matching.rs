@@ -117,14 +117,7 @@ pub fn build<'s>(
         parts.first.append(&mut outbox.references);
         parts.second.push(outbox);
     });
-    let (standing, rules) = standing.broadcast().ok_err(|(row, tick, diff)| match row {
-        ReferenceRow::Rule(rule) => Err((rule, tick, diff)),
-        row => Ok((Beside::Reference(row), tick, diff)),
-    });
-    let holding = rules.clone().filter(|(rule, ..): &RuleChange| rule.holds());
-    let holding: Besides<'s> = holding.map(|(_, tick, diff)| (Beside::RuleThatHolds, tick, diff));
-    let decided: Besides<'s> = decided.map(|(decided, tick, diff)| (Beside::Decided(decided), tick, diff));
-    let beside = scope.concatenate([standing, holding, decided]);
+    let (beside, rules) = beside(standing, decided);
     let wagers_fold = wagers::Wagers::new(settings.clone(), teller + 1, may_hold, ties());
     let payments_fold = payments::Payments::new(settings.clone(), teller + 2, ties());
     // Nothing of what these tell comes back to them: what is told of a step of a replay can be told at once.
@@ -160,6 +153,21 @@ pub fn build<'s>(
         parts.second.extend(outbox.plays.into_iter().filter(|batch| !batch.is_empty()));
     });
     Outputs { ledger, plays, links, rules, suspicions, payables, seen, told, faults }
+}
+
+/// What every worker holds beside its keys, and the rules among it.
+fn beside<'s>(
+    standing: StreamVec<'s, Tick, (ReferenceRow, Tick, isize)>,
+    decided: StreamVec<'s, Tick, (Decided, Tick, isize)>,
+) -> (Besides<'s>, StreamVec<'s, Tick, RuleChange>) {
+    let (standing, rules) = standing.broadcast().ok_err(|(row, tick, diff)| match row {
+        ReferenceRow::Rule(rule) => Err((rule, tick, diff)),
+        row => Ok((Beside::Reference(row), tick, diff)),
+    });
+    let holding = rules.clone().filter(|(rule, ..): &RuleChange| rule.holds());
+    let holding: Besides<'s> = holding.map(|(_, tick, diff)| (Beside::RuleThatHolds, tick, diff));
+    let decided: Besides<'s> = decided.map(|(decided, tick, diff)| (Beside::Decided(decided), tick, diff));
+    (decided.scope().concatenate([standing, holding, decided]), rules)
 }
 
 /// What each fold takes: reference rows, wagers with their outcomes, payments.

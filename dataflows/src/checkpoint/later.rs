@@ -88,8 +88,7 @@ where
     if !op.is_on() {
         return messages;
     }
-    let kept = Rc::new(RefCell::new(UnderWay { items: BTreeMap::new(), back, again }));
-    op.keeps(&kept);
+    let kept = op.keep(UnderWay { items: BTreeMap::new(), back, again });
     messages.unary_frontier::<CapacityContainerBuilder<Vec<M>>, _, _, _>(Pipeline, op.name(), |first, _| {
         drop(first);
         move |(input, frontier), output| {

@@ -1,8 +1,5 @@
 //! What stands in an arrangement, saved from there: nobody keeps it a second time.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use differential_dataflow::operators::arrange::{Arranged, TraceAgent};
 use differential_dataflow::trace::cursor::cursor_list;
 use differential_dataflow::trace::implementations::ValSpine;
@@ -43,7 +40,7 @@ pub fn keep<'s, K, V, E>(
     // Whoever works on it says what may be compacted: this holds nothing back.
     trace.set_logical_compaction(AntichainRef::new(&[Tick::MAX]));
     trace.set_physical_compaction(AntichainRef::new(&[Tick::MAX]));
-    op.keeps(&Rc::new(RefCell::new(Standing { trace, entry, back })));
+    op.keep(Standing { trace, entry, back });
 }
 
 impl<K, V, F, E> Saved for Standing<K, V, F, E>

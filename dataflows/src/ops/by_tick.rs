@@ -1,8 +1,5 @@
 //! The shell of an operator that works its updates tick by tick: what `sum_by_key` and `timeline_by_key` share.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{ParallelizationContract, Pipeline};
@@ -122,9 +119,7 @@ pub fn by_tick<'s, 'n, L: ByTick>(
     let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<L::Out>>>::from(output);
     let activator = stream.scope().activator_for(builder.operator_info().address);
 
-    let waiting = Waiting { logic, updates: Vec::new(), sorted: true, side: Vec::new() };
-    let waiting = Rc::new(RefCell::new(waiting));
-    op.keeps(&waiting);
+    let waiting = op.keep(Waiting { logic, updates: Vec::new(), sorted: true, side: Vec::new() });
 
     builder.build(move |capabilities| {
         let mut capability = capabilities.into_iter().next();

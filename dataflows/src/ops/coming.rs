@@ -12,9 +12,7 @@
 //! the clock is the frontier of the data, which must have passed its last tick before the input closes; where they are
 //! coarse it is the latest tick at which a record was admitted.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
@@ -59,6 +57,22 @@ struct Rules {
     latest: Tick,
 }
 
+impl Rules {
+    /// Gives rows whose time has come, and keeps the others; says whether any waits for a tick of its own.
+    fn take(&mut self, rows: &mut Vec<RuleChange>, is_exact: bool, mut give: impl FnMut(RuleChange)) -> bool {
+        let mut waits = false;
+        for (row, tick, diff) in rows.drain(..) {
+            if row.effective_from_ms <= if is_exact { tick } else { self.latest } {
+                give((row, tick, diff));
+            } else {
+                self.waiting.entry(row.effective_from_ms).or_default().push((row, diff));
+                waits = is_exact;
+            }
+        }
+        waits
+    }
+}
+
 impl Saved for Rules {
     fn save(&mut self, _at: Tick, out: &mut Out<'_>) {
         let waiting =
@@ -87,29 +101,22 @@ pub fn bring_into_force<'s>(
     let (output, stream) = builder.new_output();
     let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<RuleChange>>>::from(output);
 
-    let rules = Rc::new(RefCell::new(Rules::default()));
-    op.keeps(&rules);
+    let rules = op.keep(Rules::default());
     let is_saved = op.is_on();
 
     builder.build(move |capabilities| {
         // What waited at a checkpoint waits from the start.
         let mut held = Held::of_each(capabilities, is_saved);
         move |frontiers| {
-            let Rules { waiting, latest } = &mut *rules.borrow_mut();
+            let rules = &mut *rules.borrow_mut();
             let mut output = output.activate();
             standing.for_each(|came, rows| {
                 let mut session = output.session(&came);
-                for (row, tick, diff) in rows.drain(..) {
-                    if row.effective_from_ms <= exact_tick_ms.map_or(*latest, |_| tick) {
-                        session.give((row, tick, diff));
-                    } else {
-                        waiting.entry(row.effective_from_ms).or_default().push((row, diff));
-                        if exact_tick_ms.is_some() {
-                            held.iter_mut().for_each(|held| held.keep(&came));
-                        }
-                    }
+                if rules.take(rows, exact_tick_ms.is_some(), |row| session.give(row)) {
+                    held.iter_mut().for_each(|held| held.keep(&came));
                 }
             });
+            let Rules { waiting, latest } = rules;
             clock.for_each(|came, ticks| {
                 *latest = ticks.iter().copied().fold(*latest, Tick::max);
                 let tick = came.least().copied().unwrap_or_default();

@@ -19,9 +19,6 @@
 //! ticks are exact, those of one tick are filed in an order of their own, so that nobody sees which of them came first. In a
 //! loop they wait for what comes around it too, but only while a verdict was told after which something still may.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
@@ -108,13 +105,12 @@ pub fn fold_in_loop<'s, 'n, F: Fold>(
     let mut verdicts_output = OutputBuilder::<_, Many<F::Verdict>>::from(verdicts_output);
     let activator = told.scope().activator_for(builder.operator_info().address);
 
-    let keyed = Rc::new(RefCell::new(Keyed::new(fold, pace, op.is_on())));
-    op.keeps(&keyed);
-    let op_is_on = op.is_on();
+    let keyed = op.keep(Keyed::new(fold, pace, op.is_on()));
+    // Timers that fire with whatever comes next, or at the end, follow the frontier; those of a checkpoint come back.
+    let from_the_start = pace.timer_tick_ms.is_none() || op.is_on();
 
     builder.build(move |capabilities| {
-        // Timers that fire with whatever comes next, or at the end, follow the frontier; timers may come back.
-        let mut held = Held::of_each(capabilities, pace.timer_tick_ms.is_none() || op_is_on);
+        let mut held = Held::of_each(capabilities, from_the_start);
         move |frontiers| {
             let keyed = &mut *keyed.borrow_mut();
             input.for_each(|came, messages| {
@@ -142,10 +138,10 @@ pub fn fold_in_loop<'s, 'n, F: Fold>(
             };
             let least = keyed.least_to_come(through.records);
             held.iter_mut().skip(usize::from(keyed.unsent)).for_each(|held| held.advance(least));
-            if done {
-                held.iter_mut().for_each(Held::release);
-            } else if through.is_end() {
-                activator.activate();
+            match done {
+                true => held.iter_mut().for_each(Held::release),
+                false if through.is_end() => activator.activate(),
+                false => {}
             }
         }
     });

@@ -19,7 +19,7 @@ use crate::model::history::{Dice, history};
 use crate::model::reference::books;
 
 /// Everything that can be read.
-pub(super) const ALL: Wanted = Wanted { changes: true, postings: true };
+const ALL: Wanted = Wanted { changes: true, postings: true };
 
 /// A random history within the law: its lines, its rules.
 pub(super) fn drawn<T>(seed: u64, then: impl FnOnce(&Streams<'_>, &Rules) -> T) -> Option<T> {
@@ -29,17 +29,6 @@ pub(super) fn drawn<T>(seed: u64, then: impl FnOnce(&Streams<'_>, &Rules) -> T) 
     let has_late = books(&streams, &settings).rejects.iter().any(is_late);
     let (topics, rules) = (topics(&streams), rules(&settings));
     (span_ms(&topics, &rules) <= rules.horizon_ms && !has_late).then(|| then(&topics, &rules))
-}
-
-/// Records with their ticks, reference rows first: what random steps are made of.
-pub(super) fn admitted(streams: &Streams<'_>, rules: &Rules, workers: usize) -> Vec<(Tick, Batch)> {
-    let decoder = decoder(rules, &settings(rules, workers, ALL));
-    let (references, data) = decoded(streams, rules, &decoder);
-    let references = references.into_iter().flat_map(|part| part.batches).map(|batch| (1, batch.at(1)));
-    let data = data.into_iter().flat_map(|(tick, part)| {
-        part.batches.into_iter().map(move |batch| (tick, batch.not_before(BEFORE_DATA)))
-    });
-    references.chain(data).filter(|(_, batch)| !batch.is_void()).collect()
 }
 
 /// Each tick at its own, several in a step now and then.
@@ -73,11 +62,7 @@ fn read(records: Vec<(Tick, Batch)>, rules: &Rules, workers: usize, wanted: Want
 }
 
 /// Fails with the rows that only one side has.
-pub(super) fn same<R: Ord + std::fmt::Debug>(
-    context: &str,
-    expected: &BTreeMap<R, i64>,
-    told: &BTreeMap<R, i64>,
-) {
+fn same<R: Ord + std::fmt::Debug>(context: &str, expected: &BTreeMap<R, i64>, told: &BTreeMap<R, i64>) {
     let lacking: Vec<_> = expected.iter().filter(|(row, diff)| told.get(row) != Some(diff)).take(5).collect();
     let surplus: Vec<_> = told.iter().filter(|(row, diff)| expected.get(row) != Some(diff)).take(5).collect();
     assert!(
@@ -109,7 +94,7 @@ fn without_raw(output: Output, row: &str) -> String {
 }
 
 /// Changes, to be compared where raw bytes are outside the law.
-pub(super) fn changes(told: &Told) -> BTreeMap<(Tick, Output, String), i64> {
+fn changes(told: &Told) -> BTreeMap<(Tick, Output, String), i64> {
     let mut changes = BTreeMap::new();
     for ((tick, output, row), diff) in &told.changes {
         *changes.entry((*tick, *output, without_raw(*output, row))).or_default() += diff;
