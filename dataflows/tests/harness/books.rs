@@ -195,17 +195,6 @@ fn line_ticks(receipts: &[Option<u64>], clock: Option<u64>, rules: &Rules) -> Ve
         .collect()
 }
 
-/// Records with their ticks, reference rows first: what random steps are made of.
-pub fn admitted(streams: &Streams<'_>, rules: &Rules, workers: usize) -> Vec<(Tick, Batch)> {
-    let decoder = decoder(rules, &settings(rules, workers, Wanted::default()));
-    let (references, data) = decoded(streams, rules, &decoder);
-    let references = references.into_iter().flat_map(|part| part.batches).map(|batch| (1, batch.at(1)));
-    let data = data.into_iter().flat_map(|(tick, part)| {
-        part.batches.into_iter().map(move |batch| (tick, batch.not_before(BEFORE_DATA)))
-    });
-    references.chain(data).filter(|(_, batch)| !batch.is_void()).collect()
-}
-
 /// For each worker: batches and the tick before which everything is complete with them.
 pub type Steps = Vec<Vec<(Vec<Batch>, Tick)>>;
 

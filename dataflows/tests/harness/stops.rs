@@ -13,7 +13,7 @@ use gyre_dataflows::rows::{Output, Wanted};
 use gyre_domain::rules::Rules;
 use timely::dataflow::operators::{Input, Inspect, Probe};
 
-use crate::harness::{self, Streams, Told, admitted};
+use crate::harness::{self, BEFORE_DATA, Streams, Told, decoded, decoder};
 use crate::model::history::Dice;
 
 /// How a worker with nothing to do waits for others.
@@ -93,6 +93,17 @@ fn run(records: Vec<(Tick, Batch)>, stretch: Stretch, settings: Settings) -> (To
     let mut parts = std::mem::take(&mut *taken.lock().expect("no worker panics"));
     parts.sort_by_key(|part: &Part| part.worker);
     (told, parts)
+}
+
+/// Records with their ticks, reference rows first: what random steps are made of.
+pub fn admitted(streams: &Streams<'_>, rules: &Rules, workers: usize) -> Vec<(Tick, Batch)> {
+    let decoder = decoder(rules, &harness::settings(rules, workers, Wanted::default()));
+    let (references, data) = decoded(streams, rules, &decoder);
+    let references = references.into_iter().flat_map(|part| part.batches).map(|batch| (1, batch.at(1)));
+    let data = data.into_iter().flat_map(|(tick, part)| {
+        part.batches.into_iter().map(move |batch| (tick, batch.not_before(BEFORE_DATA)))
+    });
+    references.chain(data).filter(|(_, batch)| !batch.is_void()).collect()
 }
 
 /// The ticks of a run: those of its records, and more of them until the last lap and the last result are due.

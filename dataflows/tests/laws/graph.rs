@@ -11,12 +11,11 @@ use gyre_domain::records::Topic;
 use gyre_domain::rules::Rules;
 use serde_json::Value;
 
-use crate::harness::{
-    BEFORE_DATA, Cut, Steps, Streams, Told, decoded, decoder, feed, run, settings, shuffle, span_ms,
-};
+use crate::harness::{BEFORE_DATA, Cut, Steps, Streams, Told, feed, run, settings, shuffle, span_ms};
 use crate::histories::{rules, topics};
 use crate::model::history::{Dice, history};
 use crate::model::reference::books;
+use crate::stops::admitted;
 
 /// Everything that can be read.
 const ALL: Wanted = Wanted { changes: true, postings: true };
