@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use gyre_dataflows::Tick;
 use gyre_dataflows::anomalies::links;
+use gyre_dataflows::checkpoint::Saving;
 use gyre_dataflows::graph::Settings;
 use gyre_dataflows::keys::JobKey;
 use gyre_dataflows::rows::Wanted;
@@ -102,7 +103,8 @@ fn run(name: &str, links: u64, workers: usize) -> Took {
         let (mut input, probe) = worker.dataflow::<Tick, _, _>(|scope| {
             let (input, ties) = scope.new_input();
             let (bets, players) = (empty(scope), empty(scope));
-            let told = links::build(LinkStreams { ties, bets, players }, empty(scope), &settings);
+            let inputs = LinkStreams { ties, bets, players };
+            let told = links::build(inputs, empty(scope), &settings, &Saving::off());
             let told = told.inspect(move |found| {
                 rows.lock().expect("no worker fails").2 += found.told.changes.iter().count();
             });

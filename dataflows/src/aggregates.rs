@@ -15,12 +15,14 @@ use gyre_domain::currency::Currency;
 use gyre_domain::rtp::Plays;
 use gyre_domain::time::{GamingDays, hour_text};
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::core::Filter;
 use timely::dataflow::operators::generic::operator::Operator;
 
 use crate::Tick;
+use crate::checkpoint::{Saving, Whose};
 use crate::graph::Settings;
 use crate::keys::Keyed;
 use crate::names::Names;
@@ -35,7 +37,7 @@ mod drift;
 const HOUR_MS: u64 = 3_600_000;
 
 /// Over what plays are summed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Window {
     /// All times.
     All,
@@ -62,8 +64,9 @@ pub fn build<'s>(
     batches: StreamVec<'s, Tick, PlaysBatch>,
     rules: StreamVec<'s, Tick, RuleChange>,
     settings: &Settings,
+    saving: &Saving,
 ) -> StreamVec<'s, Tick, Found> {
-    let names = Rc::new(RefCell::new(Names::default()));
+    let names = saving.op("names of games").keep(Names::default());
     let directory = Rc::clone(&names);
     let days = settings.gaming_days.clone();
     let mut day_of_quarter: HashMap<u32, i32, Keyed> = HashMap::default();
@@ -91,7 +94,8 @@ pub fn build<'s>(
     let drifts = drift::Drifts::new(&names, settings);
     let (written, book) = (HashMap::default(), Rulebook::new(&settings.config));
     let teller = Rtp { names, settings: settings.clone(), rules: book, drifts, swept_ms: 0, written };
-    sum_by_key(addends, rules, Pipeline, "sum plays by game and window", settings.rest_at_end, teller)
+    let op = saving.op("sum plays by game and window");
+    sum_by_key(addends, rules, Pipeline, op, settings.rest_at_end, teller)
 }
 
 struct Rtp {
@@ -224,6 +228,14 @@ impl Rtp {
     }
 }
 
+/// What is saved beside the sums.
+#[derive(Serialize, Deserialize)]
+enum Own {
+    Rules(Rulebook),
+    Drift(drift::Kept),
+    Swept(u64),
+}
+
 /// A row stands while a wager is settled in its window.
 fn has_row(plays: &Plays) -> bool {
     plays.wagers > 0
@@ -234,6 +246,8 @@ impl Teller for Rtp {
     type Sum = Plays;
     type Side = RuleRow;
     type Out = Found;
+    type KeptKey = (u128, Currency, Window);
+    type Own = Own;
 
     /// What stands of the tenant's games is told by the old rules no more, and by the new ones.
     fn heed<'a>(
@@ -319,6 +333,29 @@ impl Teller for Rtp {
         }
         if at_end {
             self.drifts.end(out);
+        }
+    }
+
+    fn keep_key(&self, &(game, currency, window): &Key) -> (u128, Self::KeptKey) {
+        let key = self.names.borrow().key(game);
+        (key, (key, currency, window))
+    }
+
+    fn key_back(&mut self, (game, currency, window): Self::KeptKey) -> Key {
+        (self.names.borrow_mut().number(game), currency, window)
+    }
+
+    fn own(&self) -> Vec<(Whose, Own)> {
+        let drifts = self.drifts.saved().into_iter().map(|(whose, kept)| (whose, Own::Drift(kept)));
+        let book = (Whose::Same, Own::Rules(self.rules.clone()));
+        drifts.chain([book, (Whose::Everyone, Own::Swept(self.swept_ms))]).collect()
+    }
+
+    fn own_back(&mut self, own: Own) {
+        match own {
+            Own::Rules(rules) => self.rules = rules,
+            Own::Drift(kept) => self.drifts.back(kept),
+            Own::Swept(swept_ms) => self.swept_ms = self.swept_ms.max(swept_ms),
         }
     }
 

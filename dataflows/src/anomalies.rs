@@ -23,6 +23,7 @@ use timely::dataflow::operators::core::Concatenate;
 use timely::dataflow::{Scope, StreamVec};
 
 use crate::Tick;
+use crate::checkpoint::Saving;
 use crate::graph::Settings;
 use crate::names::Names;
 use crate::ops::timeline_by_key::{Changes, Reads, timeline_by_key};
@@ -81,13 +82,14 @@ pub fn build<'s>(
     inputs: Inputs<'s>,
     names: &Rc<RefCell<Names>>,
     settings: &Settings,
+    saving: &Saving,
 ) -> StreamVec<'s, Tick, Found> {
     let Inputs { events, wins, suspicions, rules } = inputs;
     let scope = events.scope();
-    let records = records::build(suspicions, rules.clone(), settings);
-    let lucky = wins::build(wins, rules.in_force, names, settings);
+    let records = records::build(suspicions, rules.clone(), settings, saving);
+    let lucky = wins::build(wins, rules.in_force, names, settings, saving);
     let reads = Reads { changes: settings.wanted.changes, rest_at_end: settings.rest_at_end };
     let watch = Accounts::new(names, settings);
-    let found = timeline_by_key(events, rules.standing, "timelines by account", reads, watch);
+    let found = timeline_by_key(events, rules.standing, saving.op("timelines by account"), reads, watch);
     scope.concatenate([found, lucky, records])
 }

@@ -159,6 +159,7 @@ impl Head {
 }
 
 /// A lap of a failed record, on its way to where the record is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Lap {
     /// Under which it is kept.
     pub key: u128,
@@ -254,6 +255,20 @@ impl Batch {
             let line = lap.number.into();
             self.heads.push(Head { key, account, admitted, line, ..Head::blank(Kind::Lap) });
         }
+    }
+
+    /// The laps that it holds: the tick at which each is due, the key of its record, its topic, and whether that is
+    /// unsound.
+    pub fn laps(&self) -> impl Iterator<Item = (Tick, u128, (u8, bool, Lap))> {
+        let sound = self.heads.iter().filter(|head| head.kind == Kind::Lap).map(|head| {
+            (false, Lap { key: head.key, fault: head.account, due: head.admitted, number: head.lap() })
+        });
+        let unsound = self.unsound.iter().filter(|unsound| unsound.lap > 0).map(|unsound| {
+            let Unsound { key, fault, admitted, lap, .. } = *unsound;
+            (true, Lap { key, fault, due: admitted, number: lap })
+        });
+        let topic = self.topic;
+        sound.chain(unsound).map(move |(is_unsound, lap)| (lap.due, lap.key, (topic, is_unsound, lap)))
     }
 
     /// Whether a lap may join: a batch holds laps of one worker's records of one topic, in order of tick.

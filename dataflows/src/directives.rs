@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 
 use crate::Tick;
 use crate::batch::Head;
+use crate::checkpoint::Whose;
 use crate::graph::Settings;
 use crate::keys::{JobKey, Keyed};
 use crate::packed::{Packed, pack};
@@ -308,6 +309,34 @@ impl Directives {
         };
         if is_asked && self.seen.insert(target) {
             self.new.push((target, admitted));
+        }
+    }
+}
+
+/// What is saved of [`Directives`].
+#[derive(Serialize, Deserialize)]
+pub enum Kept {
+    /// A command in force.
+    Decided(Decided),
+    /// A target was seen.
+    Seen(Target),
+}
+
+impl Directives {
+    /// What is saved: commands are the same everywhere, what was seen is told by whoever saw it first.
+    pub fn saved(&self) -> Vec<(Whose, Kept)> {
+        assert!(self.new.is_empty(), "what was seen in a tick was told in it");
+        let orders = self.records.values().chain(self.holds.values()).flatten();
+        let orders = orders.map(|order| (Whose::Same, Kept::Decided(Box::new(order.clone()))));
+        let seen = self.seen.iter().map(|target| (Whose::Everyone, Kept::Seen(*target)));
+        orders.chain(seen).collect()
+    }
+
+    /// It comes back.
+    pub fn back(&mut self, kept: Kept) {
+        match kept {
+            Kept::Decided(order) => self.take(&order, 1),
+            Kept::Seen(target) => _ = self.seen.insert(target),
         }
     }
 }

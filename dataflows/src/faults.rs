@@ -193,6 +193,11 @@ impl FaultTeller {
         self.enters_until.get()
     }
 
+    /// Records may enter again until this tick: they were told of before a checkpoint.
+    pub fn enter_until(&self, tick: Tick) {
+        self.enters_until.set(self.enters_until.get().max(tick));
+    }
+
     /// Whether anybody asks for faults.
     #[inline]
     pub fn is_on(&self) -> bool {

@@ -15,6 +15,8 @@ use timely::dataflow::{Scope, StreamVec};
 
 use crate::anomalies::links;
 use crate::batch::Batch;
+use crate::checkpoint::Saving;
+use crate::checkpoint::later::{HandIn, hand_in};
 use crate::decode::provider::Provider;
 use crate::faults::FaultTeller;
 use crate::keys::JobKey;
@@ -145,7 +147,16 @@ impl Settings {
 /// Builds the pipeline over batches of records. What a failed record needs to be judged again leaves at the end of the
 /// loop and comes back in front of validate, later by the loop's delay.
 pub fn build<'s>(batches: StreamVec<'s, Tick, Batch>, settings: &Settings) -> StreamVec<'s, Tick, Reading> {
-    build_beside(batches, settings, None).0
+    build_saving(batches, settings, &Saving::off())
+}
+
+/// The same, whose state can be saved and brought back.
+pub fn build_saving<'s>(
+    batches: StreamVec<'s, Tick, Batch>,
+    settings: &Settings,
+    saving: &Saving,
+) -> StreamVec<'s, Tick, Reading> {
+    build_both(batches, settings, None, saving).0
 }
 
 /// The same, and what would be told beside it, were figures, records and links judged by `other` settings: anomalies,
@@ -155,39 +166,50 @@ pub fn build_beside<'s>(
     settings: &Settings,
     other: Option<&Settings>,
 ) -> (StreamVec<'s, Tick, Reading>, Option<StreamVec<'s, Tick, Reading>>) {
+    build_both(batches, settings, other, &Saving::off())
+}
+
+fn build_both<'s>(
+    batches: StreamVec<'s, Tick, Batch>,
+    settings: &Settings,
+    other: Option<&Settings>,
+    saving: &Saving,
+) -> (StreamVec<'s, Tick, Reading>, Option<StreamVec<'s, Tick, Reading>>) {
     let scope: Scope<'s, Tick> = batches.scope();
-    let (open, again) = open_loop(scope, settings);
+    let (open, again, back) = open_loop(scope, settings, saving);
     let (batches, clock) = clock(batches, settings.exact_tick_ms);
     let answers = settings.provider.as_ref().map(|provider| provider.enter(&settings.answers, scope));
     let batches = scope.concatenate(answers.into_iter().chain([batches]));
-    let accounts = Rc::new(RefCell::new(Names::default()));
+    let accounts = saving.op("names of accounts").keep(Names::default());
 
     let sound = scope.region_named(Stage::Validate.name(), |region| {
-        validate::build(batches.enter(region), again.enter(region), settings).leave(scope)
+        validate::build(batches.enter(region), again.enter(region), settings, saving).leave(scope)
     });
     let may_hold = other.into_iter().chain([settings]).any(Settings::may_hold);
     let matched = scope.region_named(Stage::Matching.name(), |region| {
         let (records, laps) = (sound.records.enter(region), sound.laps.enter(region));
-        matching::build(records, laps, sound.decided.clone().enter(region), may_hold, settings).leave(scope)
+        let decided = sound.decided.clone().enter(region);
+        matching::build(records, laps, decided, may_hold, settings, saving).leave(scope)
     });
     let ledger = scope.region_named(Stage::Ledger.name(), |region| {
         ledger::build(matched.ledger.enter(region), &accounts).leave(scope)
     });
-    let rules = in_force(matched.rules, clock, settings);
+    let rules = in_force(matched.rules, clock, settings, saving);
     let suspicions = scope.concatenate([sound.suspicions, matched.suspicions]);
     let inputs = anomalies::Inputs { events: ledger.events, wins: ledger.wins, suspicions, rules };
+    let figures = (matched.plays, matched.links);
     let others = other.map(|other| {
-        let (plays, links) = (matched.plays.clone(), matched.links.clone());
-        let (grounds, told) = judge(BESIDE, plays, links, inputs.clone(), &accounts, other);
+        let off = Saving::off();
+        let (grounds, told) = judge(BESIDE, figures.clone(), inputs.clone(), &accounts, other, &off);
         (settle::moves_beside(matched.payables.clone(), grounds, other), told)
     });
-    let stages = [Stage::Aggregates.name(), Stage::Anomalies.name()];
-    let (grounds, judged) = judge(stages, matched.plays, matched.links, inputs, &accounts, settings);
+    let stages = [Stage::Aggregates, Stage::Anomalies].map(Stage::name);
+    let (grounds, judged) = judge(stages, figures, inputs, &accounts, settings, saving);
     let settled = scope.region_named(Stage::Settle.name(), |region| {
         let seen = region.concatenate([sound.seen.enter(region), matched.seen.enter(region)]);
         let (decided, grounds) = (sound.decided.enter(region), grounds.enter(region));
         let payables = matched.payables.enter(region);
-        settle::build(settle::Inputs { decided, seen, grounds, payables }, settings).leave(scope)
+        settle::build(settle::Inputs { decided, seen, grounds, payables }, settings, saving).leave(scope)
     });
     let others = others.map(|(moves, told)| {
         let held = ledger::beside::held(settled.moves.clone(), moves, &accounts, settings);
@@ -195,16 +217,14 @@ pub fn build_beside<'s>(
     });
     let balances = scope.region_named(Stage::Ledger.name(), |region| {
         let (addends, moves) = (ledger.addends.enter(region), settled.moves.enter(region));
-        ledger::balances(addends, moves, &accounts, settings).leave(scope)
-    });
-    let recollected = settings.laps.as_ref().map(|laps| {
-        let faults = scope.concatenate([sound.faults, matched.faults]);
-        scope.region_named(Stage::Recollect.name(), |region| {
-            recollect::build(faults.enter(region), laps, settings).leave(scope)
-        })
+        ledger::balances(addends, moves, &accounts, settings, saving).leave(scope)
     });
     let mut told = vec![sound.told, matched.told, balances, judged, settled.told];
-    if let (Some(recollected), Some(open)) = (recollected, open) {
+    if let (Some(laps), Some(open)) = (&settings.laps, open) {
+        let faults = scope.concatenate([sound.faults, matched.faults]);
+        let recollected = scope.region_named(Stage::Recollect.name(), |region| {
+            recollect::build(faults.enter(region), laps, settings, saving, back).leave(scope)
+        });
         recollected.laps.connect_loop(open);
         told.push(recollected.told);
     }
@@ -216,8 +236,10 @@ fn in_force<'s>(
     standing: StreamVec<'s, Tick, RuleChange>,
     clock: Clock<'s>,
     settings: &Settings,
+    saving: &Saving,
 ) -> anomalies::Rules<'s> {
-    let in_force = bring_into_force(standing.clone(), clock, settings.exact_tick_ms);
+    let op = saving.op("bring rules into force");
+    let in_force = bring_into_force(standing.clone(), clock, settings.exact_tick_ms, op);
     anomalies::Rules { standing, in_force }
 }
 
@@ -227,20 +249,20 @@ const BESIDE: [&str; 2] = ["aggregates under other rules", "anomalies under othe
 /// On what rules hold payouts, and what they tell of figures, records and links. `stages` are the names of the regions.
 fn judge<'s>(
     stages: [&str; 2],
-    plays: StreamVec<'s, Tick, PlaysBatch>,
-    links: LinkStreams<'s>,
+    (plays, links): (StreamVec<'s, Tick, PlaysBatch>, LinkStreams<'s>),
     inputs: anomalies::Inputs<'s>,
     accounts: &Rc<RefCell<Names>>,
     settings: &Settings,
+    saving: &Saving,
 ) -> (StreamVec<'s, Tick, Ground>, StreamVec<'s, Tick, Reading>) {
     let scope = plays.scope();
     let in_force = inputs.rules.in_force.clone();
     let rtp = scope.region_named(stages[0], |region| {
-        aggregates::build(plays.enter(region), in_force.clone().enter(region), settings).leave(scope)
+        aggregates::build(plays.enter(region), in_force.clone().enter(region), settings, saving).leave(scope)
     });
     let found = scope.region_named(stages[1], |region| {
-        let linked = links::build(links.enter(region), in_force.enter(region), settings);
-        let found = anomalies::build(inputs.enter(region), accounts, settings);
+        let linked = links::build(links.enter(region), in_force.enter(region), settings, saving);
+        let found = anomalies::build(inputs.enter(region), accounts, settings, saving);
         region.concatenate([linked, found]).leave(scope)
     });
     hand_out(scope.concatenate([rtp, found]))
@@ -259,12 +281,15 @@ fn hand_out<'s>(
 /// The end of the loop, to be connected.
 type Open<'s> = Handle<'s, Tick, Vec<Batch>>;
 
-/// The end of the loop, and its beginning. Laps have an edge of their own, so that nothing but a verdict waits for them.
+/// The end of the loop, its beginning, and where laps come back that were under way. Laps have an edge of their own, so that nothing but a verdict waits for them.
 fn open_loop<'s>(
     scope: Scope<'s, Tick>,
     settings: &Settings,
-) -> (Option<Open<'s>>, StreamVec<'s, Tick, Batch>) {
-    let Some(laps) = &settings.laps else { return (None, empty(scope)) };
+    saving: &Saving,
+) -> (Option<Open<'s>>, StreamVec<'s, Tick, Batch>, HandIn<Batch>) {
+    let (under_way, back) = hand_in(scope, "hand in laps under way", saving);
+    let Some(laps) = &settings.laps else { return (None, empty(scope), back) };
     let (open, again) = scope.feedback(laps.loop_ms);
-    (Some(open), again)
+    let again = if saving.is_on() { scope.concatenate([again, under_way]) } else { again };
+    (Some(open), again, back)
 }

@@ -16,6 +16,7 @@ use std::rc::Rc;
 
 use gyre_domain::currency::Currency;
 use gyre_domain::integrity::wins::Wins;
+use serde::{Deserialize, Serialize};
 use timely::ExchangeData;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::Leave;
@@ -24,6 +25,7 @@ use timely::dataflow::operators::generic::operator::{Operator, empty};
 use timely::dataflow::{Scope, StreamVec};
 
 use crate::Tick;
+use crate::checkpoint::Saving;
 use crate::graph::Settings;
 use crate::keys::owner;
 use crate::names::Names;
@@ -102,6 +104,7 @@ pub fn balances<'s>(
     moves: StreamVec<'s, Tick, Move>,
     names: &Rc<RefCell<Names>>,
     settings: &Settings,
+    saving: &Saving,
 ) -> StreamVec<'s, Tick, Reading> {
     let moves = moves.map(|(purse, minor, legs, tick)| (purse, (minor, legs), tick));
     let moved = by_account(moves, "address what rules hold", names, settings);
@@ -112,7 +115,8 @@ pub fn balances<'s>(
     let scope = addends.scope();
     let addends = scope.concatenate([addends, moved]);
     let teller = Balances { names: Rc::clone(names), settings: settings.clone() };
-    sum_by_key(addends, empty(scope), Pipeline, "sum postings by account", settings.rest_at_end, teller)
+    let op = saving.op("sum postings by account");
+    sum_by_key(addends, empty(scope), Pipeline, op, settings.rest_at_end, teller)
 }
 
 /// Sends what moves by the key of a player's account to the worker that owns it, by its number there.
@@ -214,7 +218,7 @@ impl Addends<u32, Balance> for Addend {
 }
 
 /// What an account holds.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Balance {
     /// Minor units.
     pub minor: i128,
@@ -258,6 +262,8 @@ impl Teller for Balances {
     type Side = ();
     type Sum = Balance;
     type Out = Reading;
+    type KeptKey = (u128, bool);
+    type Own = ();
 
     fn tell(
         &mut self,
@@ -304,6 +310,15 @@ impl Teller for Balances {
             rest.push(Output::Balances, 0, 1, |text| self.push_row(text, *wallet, balance));
         }
         out.counts.imbalance = imbalance;
+    }
+
+    fn keep_key(&self, wallet: &u32) -> (u128, (u128, bool)) {
+        let key = self.names.borrow().key(wallet >> 1);
+        (key, (key, wallet & 1 == 1))
+    }
+
+    fn key_back(&mut self, (account, is_held): (u128, bool)) -> u32 {
+        wallet(self.names.borrow_mut().number(account), is_held)
     }
 
     fn is_full(out: &Reading) -> bool {

@@ -36,6 +36,7 @@ pub mod recollect;
 pub mod outputs;
 
 pub mod batch;
+pub mod checkpoint;
 pub mod directives;
 pub mod faults;
 pub mod graph;

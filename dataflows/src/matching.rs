@@ -21,6 +21,8 @@ use timely::dataflow::{Scope, StreamVec};
 
 use crate::Tick;
 use crate::batch::Batch;
+use crate::checkpoint::Saving;
+use crate::checkpoint::later::hand_in;
 use crate::directives::Decided;
 use crate::faults::FaultBatch;
 use crate::graph::Settings;
@@ -30,6 +32,7 @@ use crate::rulebook::RuleChange;
 use crate::seams::{LedgerBatch, LinkStreams, Links, Payable, PlaysBatch, Reading, Seen, Suspicion};
 use commanded::Beside;
 use directory::ReferenceRow;
+use ties::Ties;
 use told::Outbox;
 
 pub mod booking;
@@ -43,6 +46,7 @@ pub mod payments;
 pub mod postings;
 pub mod references;
 pub mod rest;
+pub mod saved;
 pub mod ties;
 pub mod told;
 pub mod wagers;
@@ -96,6 +100,7 @@ pub fn build<'s>(
     decided: StreamVec<'s, Tick, (Decided, Tick, isize)>,
     may_hold: bool,
     settings: &Settings,
+    saving: &Saving,
 ) -> Outputs<'s> {
     let scope = records.scope();
     let pace = settings.pace();
@@ -103,26 +108,24 @@ pub fn build<'s>(
     let teller = 3 * scope.index() as u32;
     let [rows, wagers, payments] = by_fold(records);
     let [row_laps, wager_laps, payment_laps] = by_fold(laps);
-    let references = references::References::new(settings.clone(), teller);
-    let rows = fold_in_loop(rows, decided.clone(), row_laps, "fold reference rows", pace, references);
+    let (stood, back) = hand_in(scope, "hand in ties", saving);
+    let ties = || Ties::new(saving, back.clone());
+    let references = references::References::new(settings.clone(), teller, ties());
+    let op = saving.op("fold reference rows");
+    let rows = fold_in_loop(rows, decided.clone(), row_laps, op, pace, references);
     let (standing, rows_told) = fan_out(rows.told, "hand out reference rows", |mut outbox: Outbox, parts| {
         parts.first.append(&mut outbox.references);
         parts.second.push(outbox);
     });
-    let (standing, rules) = standing.broadcast().ok_err(|(row, tick, diff)| match row {
-        ReferenceRow::Rule(rule) => Err((rule, tick, diff)),
-        row => Ok((Beside::Reference(row), tick, diff)),
-    });
-    let holding = rules.clone().filter(|(rule, ..): &RuleChange| rule.holds());
-    let holding: Besides<'s> = holding.map(|(_, tick, diff)| (Beside::RuleThatHolds, tick, diff));
-    let decided: Besides<'s> = decided.map(|(decided, tick, diff)| (Beside::Decided(decided), tick, diff));
-    let beside = scope.concatenate([standing, holding, decided]);
-    let wagers_fold = wagers::Wagers::new(settings.clone(), teller + 1, may_hold);
-    let payments_fold = payments::Payments::new(settings.clone(), teller + 2);
+    let (beside, rules) = beside(standing, decided);
+    let wagers_fold = wagers::Wagers::new(settings.clone(), teller + 1, may_hold, ties());
+    let payments_fold = payments::Payments::new(settings.clone(), teller + 2, ties());
     // Nothing of what these tell comes back to them: what is told of a step of a replay can be told at once.
     let pace = Pace { gathers: settings.rest_at_end, ..pace };
-    let wagers = fold_in_loop(wagers, beside.clone(), wager_laps, "fold wagers", pace, wagers_fold);
-    let payments = fold_in_loop(payments, beside, payment_laps, "fold payments", pace, payments_fold);
+    let (op, besides) = (saving.op("fold wagers"), beside.clone());
+    let wagers = fold_in_loop(wagers, besides, wager_laps, op, pace, wagers_fold);
+    let op = saving.op("fold payments");
+    let payments = fold_in_loop(payments, beside, payment_laps, op, pace, payments_fold);
     let faults = scope.concatenate([rows.verdicts, wagers.verdicts, payments.verdicts]);
     let all = scope.concatenate([rows_told, wagers.told, payments.told]);
     let (figures, told) = fan_out(all, "hand out what is told", |mut outbox: Outbox, parts| {
@@ -141,12 +144,30 @@ pub fn build<'s>(
         parts.second.append(&mut outbox.payables);
         parts.first.push(outbox);
     });
-    let (figures, links) = links(figures);
+    let (figures, mut links) = links(figures);
+    if saving.is_on() {
+        links.ties = scope.concatenate([links.ties, stood]);
+    }
     let (ledger, plays) = fan_out(figures, "hand out events and plays", |outbox: Outbox, parts| {
         parts.first.extend(outbox.ledger.into_iter().filter(|batch| !batch.is_empty()));
         parts.second.extend(outbox.plays.into_iter().filter(|batch| !batch.is_empty()));
     });
     Outputs { ledger, plays, links, rules, suspicions, payables, seen, told, faults }
+}
+
+/// What every worker holds beside its keys, and the rules among it.
+fn beside<'s>(
+    standing: StreamVec<'s, Tick, (ReferenceRow, Tick, isize)>,
+    decided: StreamVec<'s, Tick, (Decided, Tick, isize)>,
+) -> (Besides<'s>, StreamVec<'s, Tick, RuleChange>) {
+    let (standing, rules) = standing.broadcast().ok_err(|(row, tick, diff)| match row {
+        ReferenceRow::Rule(rule) => Err((rule, tick, diff)),
+        row => Ok((Beside::Reference(row), tick, diff)),
+    });
+    let holding = rules.clone().filter(|(rule, ..): &RuleChange| rule.holds());
+    let holding: Besides<'s> = holding.map(|(_, tick, diff)| (Beside::RuleThatHolds, tick, diff));
+    let decided: Besides<'s> = decided.map(|(decided, tick, diff)| (Beside::Decided(decided), tick, diff));
+    (decided.scope().concatenate([standing, holding, decided]), rules)
 }
 
 /// What each fold takes: reference rows, wagers with their outcomes, payments.

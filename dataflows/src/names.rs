@@ -2,6 +2,8 @@
 
 use gyre_domain::currency::Currency;
 
+use crate::Tick;
+use crate::checkpoint::{Damage, Entries, Out, Saved, Whose};
 use crate::ops::key_index::KeyIndex;
 use crate::seams::Name;
 
@@ -39,6 +41,11 @@ impl Names {
         number
     }
 
+    /// The key of a number.
+    pub fn key(&self, number: u32) -> u128 {
+        self.entries[number as usize].key
+    }
+
     /// Asks for a key's number ahead of its use.
     #[inline]
     pub fn prefetch(&self, key: u128) {
@@ -73,5 +80,21 @@ impl Names {
             [tenant, provider, game] => (tenant, provider, game),
             _ => unreachable!("a game's name comes in the tick of its first play"),
         }
+    }
+}
+
+/// Numbers are a worker's own: what is saved goes by keys.
+impl Saved for Names {
+    fn save(&mut self, _at: Tick, out: &mut Out<'_>) {
+        for name in self.entries.iter().filter_map(|entry| entry.name.as_ref()) {
+            out.put(Whose::Owner(name.key), name);
+        }
+    }
+
+    fn load(&mut self, _at: Tick, part: &mut Entries<'_>) -> Result<(), Damage> {
+        while let Some(name) = part.read()? {
+            self.learn(vec![name]);
+        }
+        Ok(())
     }
 }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use gyre_domain::cause::Cause;
 use gyre_domain::records::Topic;
 use gyre_domain::rules::LAPS_MAX;
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use timely::dataflow::operators::Leave;
 use timely::dataflow::operators::generic::operator::empty;
@@ -29,6 +30,8 @@ use timely::dataflow::{Scope, StreamVec};
 
 use crate::Tick;
 use crate::batch::{Batch, Lap};
+use crate::checkpoint::later::{HandIn, keep_under_way};
+use crate::checkpoint::{Saving, small};
 use crate::faults::{FaultBatch, Home, LapsOfOne, Named, Verdict};
 use crate::graph::Settings;
 use crate::keys::owner;
@@ -86,18 +89,40 @@ impl Outputs<'_> {
     }
 }
 
-/// Builds the stage.
-pub fn build<'s>(faults: StreamVec<'s, Tick, FaultBatch>, laps: &Laps, settings: &Settings) -> Outputs<'s> {
+/// Builds the stage. Laps that are under way at a checkpoint come `back` where the loop begins.
+pub fn build<'s>(
+    faults: StreamVec<'s, Tick, FaultBatch>,
+    laps: &Laps,
+    settings: &Settings,
+    saving: &Saving,
+    back: HandIn<Batch>,
+) -> Outputs<'s> {
     let nothing = empty(faults.scope());
     let fold = Recollection { settings: settings.clone(), laps: laps.clone(), tallied: Tally::default() };
     // Whoever judges a record may say whose it is when all else has been told.
     let pace = Pace { ends_when_closed: true, ..settings.pace() };
-    let told = fold_by_key(faults, nothing, "keep what fails by record", pace, fold);
+    let told = fold_by_key(faults, nothing, saving.op("keep what fails by record"), pace, fold);
     let (laps, told) = fan_out(told, "hand out laps and requests", |mut round: Round, parts| {
         parts.first.append(&mut round.laps);
         parts.second.push(round.told);
     });
+    let op = saving.op("keep laps under way");
+    let laps = keep_under_way(
+        laps,
+        op,
+        back,
+        |batch: &Batch| batch.laps().collect::<Vec<_>>(),
+        lap_again(settings.workers),
+    );
     Outputs { laps, told }
+}
+
+/// A lap that was under way goes to the worker that owns its record now.
+fn lap_again(workers: usize) -> impl Fn((u8, bool, Lap)) -> Batch {
+    move |(topic, is_unsound, lap)| {
+        let worker = owner(lap.key, workers) as u32;
+        Batch::of_lap(worker, Topic::ALL[usize::from(topic)], &lap, is_unsound)
+    }
 }
 
 /// What a worker's failing records come to in a while.
@@ -125,9 +150,10 @@ struct Tally {
 }
 
 /// A record that fails now.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 struct Failing {
     /// Who says that it fails, and why; mostly one. A copy of it that was refused as it came fails beside it.
+    #[serde(with = "small")]
     homes: SmallVec<[Charge; 1]>,
     /// How often it has entered again.
     laps: u8,
@@ -136,6 +162,7 @@ struct Failing {
     /// Its next lap is under way.
     is_under_way: bool,
     /// Every verdict; empty of a record that does not fail.
+    #[serde(with = "small")]
     history: SmallVec<[Judged; 4]>,
     /// Its part of its rows, by the least of those who told it: of two in one tick nobody sees which came first.
     named: Option<(Home, Arc<Named>)>,
@@ -151,7 +178,7 @@ struct Stood {
 }
 
 /// That a record fails, by one of those who judge it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Charge {
     cause: u8,
     home: Home,
@@ -160,7 +187,7 @@ struct Charge {
 }
 
 /// A verdict of a failing record.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Judged {
     tick: Tick,
     laps: u8,
@@ -327,6 +354,8 @@ impl Fold for Recollection {
     type Before = Stood;
     type Out = Round;
     type Verdict = ();
+    type Kept = Failing;
+    type Own = ();
 
     fn file(&mut self, failing: &mut Failing, batch: &FaultBatch, at: usize) {
         let change = &batch.changes[at];
@@ -416,6 +445,14 @@ impl Fold for Recollection {
     fn take_side(&mut self, _side: &[((), isize)]) {}
 
     fn revise(&mut self, _failing: &mut Failing) {}
+
+    fn keep(&mut self, failing: &Failing) -> Failing {
+        failing.clone()
+    }
+
+    fn back(&mut self, failing: Failing, _at: Tick) -> Failing {
+        failing
+    }
 
     fn is_full(out: &Round) -> bool {
         out.told.bytes() > 1 << 20 || out.laps.iter().map(Batch::records).sum::<usize>() > 1 << 12

@@ -94,6 +94,7 @@ pub struct Span {
 }
 
 /// See the module.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Rulebook {
     rulings: Vec<Ruling>,
     tenants: BTreeMap<Box<str>, BTreeMap<AnomalyKind, Rows>>,

@@ -13,6 +13,7 @@ use timely::dataflow::operators::{Enter, Leave};
 use timely::dataflow::{Scope, StreamVec};
 
 use crate::Tick;
+use crate::batch::Head;
 use crate::directives::{Sight, Target};
 use crate::keys::JobKey;
 use crate::ops::timeline_by_key::Changes;
@@ -129,7 +130,7 @@ pub struct Ground {
 pub const AT_END: Tick = Tick::MAX - 1;
 
 /// What looks wrong with one record, whatever the rules: they say by which version, and whether it holds payouts.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Suspicion {
     /// Whose books.
     pub tenant: Box<str>,
@@ -141,6 +142,8 @@ pub struct Suspicion {
     pub row: Vec<u8>,
     /// Whose payouts a rule would hold for it.
     pub target: Option<HoldTarget>,
+    /// Under which its records meet: whoever owns that tells of it.
+    pub key: u128,
 }
 
 impl Suspicion {
@@ -162,6 +165,7 @@ impl Suspicion {
             at_ms: standing.at_ms(),
             row: write(|out| push_conflict(out, rivals)),
             target,
+            key: Head::of(standing, keys).key,
         })
     }
 
@@ -192,7 +196,7 @@ impl Found {
 }
 
 /// Payouts of a wager, in its player's cash unless a rule holds them.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Payable {
     /// Whose payouts they are: those of a wager, a player and a game.
     pub of: [HoldTarget; 3],
@@ -298,6 +302,9 @@ pub struct Tie {
     /// The player, in whatever currency.
     pub player: Player,
 }
+
+/// Under which name the ties that stand are saved: who arranges them writes, who counts records reads.
+pub const TIES: &str = "arrange accounts by what they used";
 
 /// A device or a payment instrument.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]

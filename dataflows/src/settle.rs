@@ -23,6 +23,8 @@ use timely::dataflow::operators::vec::Broadcast;
 use timely::dataflow::{Scope, StreamVec};
 
 use crate::Tick;
+use crate::checkpoint::Saving;
+use crate::checkpoint::later::{hand_in, keep_under_way};
 use crate::directives::{Decided, Order, Sight, Target};
 use crate::graph::Settings;
 use crate::keys::owner;
@@ -64,11 +66,11 @@ impl Outputs<'_> {
 }
 
 /// Builds the stage.
-pub fn build<'s>(inputs: Inputs<'s>, settings: &Settings) -> Outputs<'s> {
+pub fn build<'s>(inputs: Inputs<'s>, settings: &Settings, saving: &Saving) -> Outputs<'s> {
     let Inputs { decided, seen, grounds, payables } = inputs;
-    let grounds = delay(grounds, settings.hold_after_ms);
-    let decisions = decisions(decided, seen, grounds.clone(), settings);
-    let (moves, postings) = hold(payables, grounds, settings);
+    let grounds = put_off(grounds, settings, saving);
+    let decisions = decisions(decided, seen, grounds.clone(), settings, saving);
+    let (moves, postings) = hold(payables, grounds, settings, saving);
     Outputs { told: moves.scope().concatenate([decisions, postings]), moves }
 }
 
@@ -78,7 +80,7 @@ pub fn moves_beside<'s>(
     grounds: StreamVec<'s, Tick, Ground>,
     settings: &Settings,
 ) -> StreamVec<'s, Tick, Move> {
-    hold(payables, delay(grounds, settings.hold_after_ms), settings).0
+    hold(payables, delay(grounds, settings.hold_after_ms), settings, &Saving::off()).0
 }
 
 /// What grounds move, and the postings of what they may.
@@ -86,10 +88,11 @@ fn hold<'s>(
     payables: StreamVec<'s, Tick, (Payable, Tick, isize)>,
     grounds: StreamVec<'s, Tick, Ground>,
     settings: &Settings,
+    saving: &Saving,
 ) -> (StreamVec<'s, Tick, Move>, StreamVec<'s, Tick, Reading>) {
     let grounds = grounds.broadcast().map(|ground| (ground, ground.tick, ground.diff));
     let holds = Holds::new(settings.wanted, settings.rest_at_end);
-    let held = by_tick(payables, grounds, Pipeline, "hold payouts", settings.rest_at_end, holds);
+    let held = by_tick(payables, grounds, Pipeline, saving.op("hold payouts"), settings.rest_at_end, holds);
     fan_out(held, "hand out moves", |outbox: Outbox, parts| {
         parts.first.extend(outbox.moves);
         parts.second.push(outbox.told);
@@ -105,11 +108,30 @@ fn delay<'s>(grounds: StreamVec<'s, Tick, Ground>, by_ms: u64) -> StreamVec<'s, 
     })
 }
 
+/// The same, where what is put off is kept while it is under way.
+fn put_off<'s>(
+    grounds: StreamVec<'s, Tick, Ground>,
+    settings: &Settings,
+    saving: &Saving,
+) -> StreamVec<'s, Tick, Ground> {
+    let (scope, keys) = (grounds.scope(), settings.keys);
+    let (again, back) = hand_in(scope, "hand in grounds under way", saving);
+    let item = move |ground: &Ground| {
+        let key = Target::Payouts(ground.target).key(&keys);
+        [(ground.tick, key, *ground)]
+    };
+    let grounds = delay(grounds, settings.hold_after_ms);
+    let grounds =
+        keep_under_way(grounds, saving.op("keep grounds under way"), back, item, std::convert::identity);
+    if saving.is_on() { scope.concatenate([grounds, again]) } else { grounds }
+}
+
 fn decisions<'s>(
     decided: StreamVec<'s, Tick, (Decided, Tick, isize)>,
     seen: StreamVec<'s, Tick, Seen>,
     grounds: StreamVec<'s, Tick, Ground>,
     settings: &Settings,
+    saving: &Saving,
 ) -> StreamVec<'s, Tick, Reading> {
     let scope = decided.scope();
     let index = scope.index();
@@ -128,7 +150,7 @@ fn decisions<'s>(
     let seen = seen.map(move |seen| word(seen.target, seen.tick, What::Seen(seen.what)));
     let words = scope.concatenate([orders, grounds, seen]);
     let decisions = Decisions { settings: settings.clone() };
-    fold_by_key(words, empty(scope), "fold decisions by target", settings.pace(), decisions)
+    fold_by_key(words, empty(scope), saving.op("fold decisions by target"), settings.pace(), decisions)
 }
 
 /// One thing that is said of a target.
@@ -170,7 +192,7 @@ impl Updates for Word {
 }
 
 /// What is known of a target.
-#[derive(Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 struct Known {
     /// The commands in force, in their order.
     orders: Vec<Order>,
@@ -272,6 +294,8 @@ impl Fold for Decisions {
     type Before = Vec<Said>;
     type Out = Reading;
     type Verdict = ();
+    type Kept = Known;
+    type Own = ();
 
     fn file(&mut self, known: &mut Known, word: &Word, _at: usize) {
         match &word.what {
@@ -347,6 +371,14 @@ impl Fold for Decisions {
     fn take_side(&mut self, _side: &[((), isize)]) {}
 
     fn revise(&mut self, _known: &mut Known) {}
+
+    fn keep(&mut self, known: &Known) -> Known {
+        known.clone()
+    }
+
+    fn back(&mut self, known: Known, _at: Tick) -> Known {
+        known
+    }
 
     fn is_full(out: &Reading) -> bool {
         out.bytes() > 1 << 20

@@ -15,6 +15,7 @@
 use gyre_domain::cause::Cause;
 use gyre_domain::commands::Verdict;
 use gyre_domain::records::{Topic, hex};
+use serde::{Deserialize, Serialize};
 use timely::dataflow::operators::Leave;
 use timely::dataflow::operators::core::{Concatenate, OkErr};
 use timely::dataflow::operators::generic::operator::empty;
@@ -23,7 +24,8 @@ use timely::dataflow::{Scope, StreamVec};
 
 use crate::Tick;
 use crate::batch::{Batch, Unsound, UnsoundBatch};
-use crate::directives::{Becomes, Decided, Directives, Order, Sight, Target, packed};
+use crate::checkpoint::{Saving, Whose};
+use crate::directives::{self, Becomes, Decided, Directives, Order, Sight, Target, packed};
 use crate::faults::{Fault, FaultBatch, FaultTeller, Faults, Home, Named};
 use crate::graph::Settings;
 use crate::ops::fan_out::fan_out;
@@ -73,6 +75,7 @@ pub fn build<'s>(
     batches: StreamVec<'s, Tick, Batch>,
     laps: StreamVec<'s, Tick, Batch>,
     settings: &Settings,
+    saving: &Saving,
 ) -> Outputs<'s> {
     let scope = batches.scope();
     let pace = settings.pace();
@@ -81,7 +84,7 @@ pub fn build<'s>(
     let (records, given): (StreamVec<'s, Tick, Batch>, StreamVec<'s, Tick, Batch>) =
         sound.ok_err(|batch: Batch| if batch.topic() == Topic::Commands { Err(batch) } else { Ok(batch) });
     let commands = commands::Commands { settings: settings.clone() };
-    let commands = fold_by_key(given, empty(scope), "fold commands", pace, commands);
+    let commands = fold_by_key(given, empty(scope), saving.op("fold commands"), pace, commands);
     let (orders, told) = fan_out(commands, "hand out commands", |mut outbox: commands::Outbox, parts| {
         parts.first.append(&mut outbox.decided);
         parts.second.push(outbox);
@@ -94,8 +97,8 @@ pub fn build<'s>(
     let decided = orders.broadcast();
     let (faults, directives) = (settings.fault_teller(), Directives::default());
     let rejects = Rejects { settings: settings.clone(), faults, directives };
-    let name = "keep rejects of unsound records";
-    let rejects = fold_in_loop(unsound, decided.clone(), unsound_laps, name, pace, rejects);
+    let op = saving.op("keep rejects of unsound records");
+    let rejects = fold_in_loop(unsound, decided.clone(), unsound_laps, op, pace, rejects);
     let (found, rejects_told) = fan_out(rejects.told, "hand out rejects", |mut outbox: Outbox, parts| {
         parts.second.push(std::mem::take(&mut outbox.told));
         parts.first.push(outbox);
@@ -138,7 +141,7 @@ struct Rejects {
 }
 
 /// The copies of one reject.
-#[derive(Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 struct Copies {
     /// The one with the smallest position.
     least: Option<Box<Unsound>>,
@@ -163,6 +166,13 @@ impl Copies {
 /// Where an unsound record stands.
 fn home(key: u128, copies: &Copies) -> Home {
     Home { key, topic: copies.least.as_ref().map_or(0, |unsound| unsound.topic), is_unsound: true }
+}
+
+/// What is saved beside the rejects.
+#[derive(Serialize, Deserialize)]
+enum Own {
+    Directives(directives::Kept),
+    EntersUntil(Tick),
 }
 
 /// What is told of a reject.
@@ -260,6 +270,8 @@ impl Fold for Rejects {
     type Before = Said;
     type Out = Outbox;
     type Verdict = FaultBatch;
+    type Kept = Copies;
+    type Own = Own;
 
     fn file(&mut self, copies: &mut Copies, batch: &UnsoundBatch, at: usize) {
         let unsound = &batch.records[at];
@@ -364,6 +376,27 @@ impl Fold for Rejects {
     fn revise(&mut self, copies: &mut Copies) {
         if let Some(unsound) = copies.least.as_deref().filter(|unsound| self.is_target(unsound)) {
             self.directives.saw(Target::Record(unsound.digest), 0);
+        }
+    }
+
+    fn keep(&mut self, copies: &Copies) -> Copies {
+        copies.clone()
+    }
+
+    fn back(&mut self, copies: Copies, _at: Tick) -> Copies {
+        copies
+    }
+
+    fn own(&self) -> Vec<(Whose, Own)> {
+        let directives = self.directives.saved().into_iter();
+        let directives = directives.map(|(whose, kept)| (whose, Own::Directives(kept)));
+        directives.chain([(Whose::Everyone, Own::EntersUntil(self.faults.enters_until()))]).collect()
+    }
+
+    fn own_back(&mut self, own: Own) {
+        match own {
+            Own::Directives(kept) => self.directives.back(kept),
+            Own::EntersUntil(tick) => self.faults.enter_until(tick),
         }
     }
 

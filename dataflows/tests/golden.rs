@@ -23,6 +23,16 @@
 #[path = "harness/books.rs"]
 #[allow(dead_code, reason = "other tests use more of it")]
 mod harness;
+#[path = "harness/stops.rs"]
+#[allow(dead_code, reason = "other tests use more of it")]
+mod stops;
+#[allow(dead_code, reason = "shared with other tests, which use all of it")]
+mod model {
+    pub mod history {
+        mod dice;
+        pub use dice::Dice;
+    }
+}
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -454,6 +464,37 @@ fn what_was_withdrawn_and_came_back_leaves_no_trace() {
             case.check_end(&wanted, workers, Cut::Withdrawn(workers as u64), said);
         }
     });
+}
+
+#[test]
+fn stopping_on_the_way_changes_nothing() {
+    for (number, case) in (0..).zip(&cases()) {
+        stopped(number, case, None);
+    }
+}
+
+/// Runs a case that stops on the way; an operator's parts may get lost.
+fn stopped(number: u64, case: &Case, lost: Option<&str>) {
+    let mut dice = model::history::Dice::new(number);
+    let streams = borrowed(&case.streams);
+    stops::goes_on(&stops::Job::new(number, &streams, &case.rules, &mut dice), lost, &mut dice);
+}
+
+#[test]
+fn what_gets_lost_on_the_way_is_missed() {
+    // For each operator a case that shows it, and how that is stopped.
+    let shown = [
+        ("bring rules into force", "0235-a-rule-that-is-still-to-come", 181),
+        ("count players by tenant", "0131-more-players-make-luck-likelier", 118),
+        ("gather bets by round", "0198-opposite-betting-and-back", 162),
+        ("arrange names by player", "0198-opposite-betting-and-back", 162),
+    ];
+    let cases = cases();
+    for (operator, name, number) in shown {
+        let case = cases.iter().find(|case| case.name == name).expect("the case stands");
+        let lost = std::panic::catch_unwind(|| stopped(number, case, Some(operator)));
+        assert!(lost.is_err(), "{name}: nobody misses what {operator} saves");
+    }
 }
 
 #[test]

@@ -14,6 +14,8 @@
 mod harness;
 #[path = "harness/histories.rs"]
 mod histories;
+#[path = "harness/stops.rs"]
+mod stops;
 #[allow(dead_code, unused_imports, reason = "shared with other tests, which use all of it")]
 #[path = "model"]
 mod model {
@@ -21,6 +23,7 @@ mod model {
     pub mod reference;
 }
 mod laws {
+    pub mod checkpoints;
     pub mod engine;
     pub mod folds;
     pub mod graph;
@@ -30,7 +33,7 @@ mod laws {
 }
 
 use laws::engine::seeds;
-use laws::{folds, graph, laps, sums, timelines};
+use laws::{checkpoints, folds, graph, laps, sums, timelines};
 
 #[test]
 fn folds_tell_what_a_fresh_look_would() {
@@ -90,6 +93,42 @@ fn the_short_way_tells_the_same() {
 #[test]
 fn laps_are_those_of_a_variable() {
     seeds(300).for_each(laps::check);
+}
+
+#[test]
+fn what_is_brought_back_goes_on_as_if_it_had_never_stopped() {
+    seeds(200).for_each(checkpoints::check);
+}
+
+#[test]
+fn what_is_brought_back_is_all_there() {
+    seeds(60).for_each(checkpoints::check_all_there);
+}
+
+#[test]
+fn what_gets_lost_is_missed() {
+    // For each operator a history that shows it.
+    let histories = [
+        ("keep rejects of unsound records", 9),
+        ("fold wagers", 0),
+        ("fold payments", 3),
+        ("keep what fails by record", 0),
+        ("keep laps under way", 0),
+        ("sum postings by account", 1),
+        ("sum plays by game and window", 1),
+        ("sum winnings by account", 9),
+        ("judge winnings", 9),
+        ("judge records", 9),
+        ("timelines by account", 1),
+    ];
+    for (operator, seed) in histories {
+        assert!(checkpoints::is_missed(seed, operator), "nobody misses what {operator} saves");
+    }
+}
+
+#[test]
+fn a_damaged_part_is_an_error() {
+    checkpoints::check_damage();
 }
 
 #[test]

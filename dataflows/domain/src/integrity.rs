@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use serde::{Deserialize, Serialize};
+
 pub mod chance;
 pub mod drift;
 pub mod payments;
@@ -14,7 +16,7 @@ pub const BASELINE: usize = 64;
 ///
 /// `0.6745 · (stake − median) / MAD` (Iglewicz and Hoaglin), with the lower median, and a MAD of at least 5 % of the
 /// median, so that a player of constant stakes is not flagged for a trifle.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Spike {
     /// When the wager was placed.
     pub at_ms: u64,

@@ -33,7 +33,7 @@ pub struct Plays {
 pub type I256Sum = I256;
 
 /// What a games row says of a game's payouts, times 10⁹.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Measure {
     /// What it pays back in the long run.
     pub rtp_e9: u64,

@@ -7,9 +7,11 @@ use std::rc::Rc;
 use gyre_domain::currency::Currency;
 use gyre_domain::integrity::drift::{Drift, Peak};
 use gyre_domain::time::hour_text;
+use serde::{Deserialize, Serialize};
 
 use super::HOUR_MS;
 use crate::Tick;
+use crate::checkpoint::Whose;
 use crate::graph::Settings;
 use crate::names::Names;
 use crate::rows::{Anomaly, AnomalyKind, Output};
@@ -27,7 +29,35 @@ pub(super) struct Drifts {
     games: BTreeMap<Game, Drift>,
 }
 
+/// What is saved of it.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Kept {
+    Rules(Rulebook),
+    Game(u128, Currency, Box<Drift>),
+}
+
 impl Drifts {
+    /// What is saved.
+    pub(super) fn saved(&self) -> Vec<(Whose, Kept)> {
+        let names = self.names.borrow();
+        let games = self.games.iter().map(|((game, currency), drift)| {
+            let key = names.key(*game);
+            (Whose::Owner(key), Kept::Game(key, *currency, Box::new(drift.clone())))
+        });
+        games.chain([(Whose::Same, Kept::Rules(self.rules.clone()))]).collect()
+    }
+
+    /// It comes back.
+    pub(super) fn back(&mut self, kept: Kept) {
+        match kept {
+            Kept::Rules(rules) => self.rules = rules,
+            Kept::Game(key, currency, drift) => {
+                let game = self.names.borrow_mut().number(key);
+                self.games.insert((game, currency), *drift);
+            }
+        }
+    }
+
     /// No hours of no games.
     pub(super) fn new(names: &Rc<RefCell<Names>>, settings: &Settings) -> Self {
         Self {

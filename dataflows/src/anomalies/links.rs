@@ -24,10 +24,12 @@ use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::generic::operator::empty;
 
 use crate::Tick;
+use crate::checkpoint::later::hand_in;
+use crate::checkpoint::{Saving, traces};
 use crate::graph::Settings;
 use crate::ops::by_tick::by_tick;
 use crate::rulebook::{RuleChange, Ruling};
-use crate::seams::{Found, HoldTarget, LinkStreams, Means, Player, Shared, Tie};
+use crate::seams::{Found, HoldTarget, LinkStreams, Means, Player, Shared, TIES, Tie};
 use components::{Part, Rider, contract};
 use ruled::{OfTenant, Rules};
 use telling::{Line, Teller};
@@ -43,15 +45,18 @@ pub fn build<'s>(
     inputs: LinkStreams<'s>,
     rules: StreamVec<'s, Tick, RuleChange>,
     settings: &Settings,
+    saving: &Saving,
 ) -> StreamVec<'s, Tick, Found> {
-    let rules = Rules { in_force: rules, settings };
+    let rules = Rules { in_force: rules, settings, saving };
     let ties = held::until_read(inputs.ties, "hold ties", settings).as_collection();
     let players = held::until_read(inputs.players, "hold players", settings).as_collection();
-    let shares = rounds::gather(inputs.bets, settings);
+    let shares = rounds::gather(inputs.bets, settings, saving);
     let shares = held::until_read(shares, "hold shares", settings).as_collection();
+    let (stood, back) = hand_in(shares.scope(), "hand in shares", saving);
+    let shares = if saving.is_on() { shares.concat(stood.as_collection()) } else { shares };
 
     let Stars { links, riders, accounts } = stars(ties, &rules);
-    let asking = rounds::asking(shares.clone(), players);
+    let asking = rounds::asking(shares.clone(), players, saving);
     let components = contract(links, riders.concat(asking));
     let told = components.clone().flat_map(|(_, rider)| match rider {
         Rider::Told(told) => Some(told),
@@ -69,9 +74,16 @@ pub fn build<'s>(
         .judge(accounts, AnomalyKind::LinkedAccounts, "judge linked accounts")
         .flat_map(|(player, ruling)| ruling.holds.then_some(Line::Ground(HoldTarget::Account(player.key))));
     let asked = rules.judge(asked, AnomalyKind::OppositeBetting, "judge those who share rounds");
-    let lines = linked.concat(linked_holds).concat(rounds::opposite_betting(shares, asked, settings));
-    let teller = Teller::new(settings.wanted);
-    by_tick(lines.inner, empty(rules.in_force.scope()), Pipeline, "tell links", settings.rest_at_end, teller)
+    let covering = rounds::opposite_betting(shares, asked, settings, (saving, back));
+    let lines = linked.concat(linked_holds).concat(covering);
+    let (teller, nothing) = (Teller::new(settings.wanted), empty(rules.in_force.scope()));
+    let op = saving.op("tell links");
+    by_tick(lines.inner, nothing, Pipeline, op, settings.rest_at_end, teller)
+}
+
+fn tie_of((shared, _): &PartOf, player: &Player) -> (u128, Tie) {
+    let tie = Tie { shared: shared.clone(), player: player.clone() };
+    (tie.key(), tie)
 }
 
 /// Who is linked by what.
@@ -126,6 +138,8 @@ fn stars<'s>(ties: VecCollection<'s, Tick, Tie>, rules: &Rules<'s, '_>) -> Stars
     let users = ties
         .map(|tie| ((tie.shared, part_of(&tie.player)), tie.player))
         .arrange_by_key_named("arrange accounts by what they used");
+    // They are handed in where they are counted: by whoever matches records.
+    traces::keep(&rules.saving.op(TIES), &users, tie_of, None);
     let parts = users
         .clone()
         .reduce_abelian::<_, ValBuilder<_, _, _, _>, ValSpine<_, _, _, _>, _, _>(

@@ -5,12 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::core::{Concatenate, Map};
 
 use super::Rules;
 use crate::Tick;
+use crate::checkpoint::{Damage, Entries, Out, Saved, Saving, Whose};
 use crate::graph::Settings;
 use crate::ops::by_tick::{ByTick, by_tick};
 use crate::rows::{Output, Wanted};
@@ -22,6 +24,7 @@ pub(super) fn build<'s>(
     suspicions: StreamVec<'s, Tick, (Suspicion, Tick, isize)>,
     rules: Rules<'s>,
     settings: &Settings,
+    saving: &Saving,
 ) -> StreamVec<'s, Tick, Found> {
     let standing = rules.standing.map(|(row, tick, diff)| (Heard::Standing(row), tick, diff));
     let in_force = rules.in_force.map(|(row, tick, diff)| (Heard::InForce(row), tick, diff));
@@ -32,7 +35,7 @@ pub(super) fn build<'s>(
         in_force: Rulebook::new(&settings.config),
         suspicions: BTreeMap::new(),
     };
-    by_tick(suspicions, heard, Pipeline, "judge records", settings.rest_at_end, judge)
+    by_tick(suspicions, heard, Pipeline, saving.op("judge records"), settings.rest_at_end, judge)
 }
 
 /// What the judge hears of rules.
@@ -61,7 +64,7 @@ struct Judge {
 }
 
 /// A suspicion that stands.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Standing {
     count: isize,
     /// What it was told to be judged by.
@@ -84,6 +87,34 @@ impl Judge {
             let row = suspicion.judged(ruling);
             out.told.changes.push(Output::Anomalies, tick, diff as i64, |text| text.extend_from_slice(&row));
         }
+    }
+}
+
+/// What is saved.
+#[derive(Serialize, Deserialize)]
+enum Kept {
+    Rules { standing: Rulebook, in_force: Rulebook },
+    Suspicion(Suspicion, Standing),
+}
+
+impl Saved for Judge {
+    fn save(&mut self, _at: Tick, out: &mut Out<'_>) {
+        let (standing, in_force) = (self.standing.clone(), self.in_force.clone());
+        out.put(Whose::Same, &Kept::Rules { standing, in_force });
+        for (suspicion, standing) in &self.suspicions {
+            let kept = Kept::Suspicion(suspicion.clone(), standing.clone());
+            out.put(Whose::Owner(suspicion.key), &kept);
+        }
+    }
+
+    fn load(&mut self, _at: Tick, part: &mut Entries<'_>) -> Result<(), Damage> {
+        while let Some(kept) = part.read()? {
+            match kept {
+                Kept::Rules { standing, in_force } => (self.standing, self.in_force) = (standing, in_force),
+                Kept::Suspicion(suspicion, standing) => _ = self.suspicions.insert(suspicion, standing),
+            }
+        }
+        Ok(())
     }
 }
 

@@ -11,9 +11,11 @@ use gyre_domain::currency::Currency;
 use gyre_domain::integrity::payments::Suspicions;
 use gyre_domain::integrity::{BASELINE, Baseline, Spike};
 use gyre_domain::money::Quantity;
+use serde::{Deserialize, Serialize};
 
 use super::payments;
 use crate::Tick;
+use crate::checkpoint::Whose;
 use crate::graph::Settings;
 use crate::names::Names;
 use crate::ops::timeline_by_key::{Dirty, MINUTE_MS, Run, Timeline, Watch};
@@ -31,7 +33,7 @@ pub(super) struct Accounts {
 }
 
 /// What looks wrong with an account.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Looks {
     overdraft: Option<Overdraft>,
     /// The fullest of the windows with too many wagers.
@@ -44,7 +46,7 @@ pub(super) struct Looks {
 }
 
 /// The balance was below zero.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 struct Overdraft {
     lowest: i128,
     lowest_at_ms: u64,
@@ -53,7 +55,7 @@ struct Overdraft {
 }
 
 /// A window with too many wagers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 struct Window {
     /// Its first minute.
     start: u32,
@@ -72,7 +74,7 @@ impl Window {
 }
 
 /// The provider's balance is not ours.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 struct Mismatch {
     at_ms: u64,
     claimed: Quantity,
@@ -311,9 +313,13 @@ impl Watch for Accounts {
     type Found = Looks;
     type Side = RuleRow;
     type Out = Found;
+    type Own = Rulebook;
 
     fn heed(&mut self, side: &[(RuleRow, Tick, isize)]) {
         self.changed.clear();
+        // In an order of their own: all workers number rules alike, and what was found keeps numbers.
+        let mut side: Vec<_> = side.iter().collect();
+        side.sort();
         for (row, _, diff) in side {
             let span = self.rules.take(row, *diff);
             self.changed.push((row.clone(), span));
@@ -361,6 +367,22 @@ impl Watch for Accounts {
     fn horizon(&self, now: Tick) -> (u64, Tick) {
         let horizon_ms = self.settings.horizon_ms;
         (now.saturating_sub(horizon_ms), (horizon_ms / 16).max(1))
+    }
+
+    fn key(&self, account: u32) -> u128 {
+        self.names.borrow().key(account)
+    }
+
+    fn number(&self, key: u128) -> u32 {
+        self.names.borrow_mut().number(key)
+    }
+
+    fn own(&self) -> Vec<(Whose, Rulebook)> {
+        vec![(Whose::Same, self.rules.clone())]
+    }
+
+    fn own_back(&mut self, rules: Rulebook) {
+        self.rules = rules;
     }
 
     fn is_full(out: &Found) -> bool {

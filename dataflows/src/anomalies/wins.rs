@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use gyre_domain::integrity::wins::{Improbable, Wins};
+use serde::{Deserialize, Serialize};
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::core::{Concatenate, Filter};
@@ -20,7 +21,9 @@ use timely::dataflow::operators::generic::operator::empty;
 use timely::dataflow::operators::vec::{Broadcast, Map};
 
 use crate::Tick;
+use crate::checkpoint::{Damage, Entries, Out, Saved, Saving, Whose};
 use crate::graph::Settings;
+use crate::keys::owner;
 use crate::names::Names;
 use crate::ops::by_tick::{ByTick, by_tick};
 use crate::ops::fan_out::fan_out;
@@ -51,20 +54,22 @@ pub(super) fn build<'s>(
     rules: StreamVec<'s, Tick, RuleChange>,
     names: &Rc<RefCell<Names>>,
     settings: &Settings,
+    saving: &Saving,
 ) -> StreamVec<'s, Tick, Found> {
     let scope = wins.scope();
     let rules = rules.filter(|(row, ..)| row.kind == AnomalyKind::ImprobableWins);
     let book = || Rulebook::new(&settings.config);
     let teller = Winnings { names: Rc::clone(names), settings: settings.clone(), rules: book() };
-    let summed =
-        sum_by_key(wins, rules.clone(), Pipeline, "sum winnings by account", settings.rest_at_end, teller);
+    let op = saving.op("sum winnings by account");
+    let summed = sum_by_key(wins, rules.clone(), Pipeline, op, settings.rest_at_end, teller);
     let (lucky, players) = fan_out(summed, "hand out winnings and players", |summed: Summed, parts| {
         parts.first.extend(summed.lucky);
         parts.second.extend(summed.players);
     });
-    let by_tenant = Exchange::new(|players: &Players| players.0 as u64);
-    let counts =
-        by_tick(players, empty(scope), by_tenant, "count players by tenant", false, Counts::default());
+    let workers = settings.workers;
+    let by_tenant = Exchange::new(move |players: &Players| owner(players.0, workers) as u64);
+    let op = saving.op("count players by tenant");
+    let counts = by_tick(players, empty(scope), by_tenant, op, false, Counts::default());
     let counts = counts.flat_map(|counts: Vec<Count>| counts).broadcast();
     let news = scope.concatenate([lucky, counts.map(News::Players)]);
     let judge = Judge {
@@ -75,7 +80,7 @@ pub(super) fn build<'s>(
         lucky: BTreeMap::new(),
         players: BTreeMap::new(),
     };
-    by_tick(news, rules, Pipeline, "judge winnings", settings.rest_at_end, judge)
+    by_tick(news, rules, Pipeline, saving.op("judge winnings"), settings.rest_at_end, judge)
 }
 
 /// What the sums tell.
@@ -118,6 +123,8 @@ impl Teller for Winnings {
     type Sum = Wins;
     type Side = RuleRow;
     type Out = Summed;
+    type KeptKey = u128;
+    type Own = Rulebook;
 
     fn heed<'a>(
         &mut self,
@@ -194,6 +201,23 @@ impl Teller for Winnings {
             .extend(players.into_iter().map(|(tenant, more)| (keys.of(&[&*tenant]), tenant, more, AT_END)));
     }
 
+    fn keep_key(&self, account: &u32) -> (u128, u128) {
+        let key = self.names.borrow().key(*account);
+        (key, key)
+    }
+
+    fn key_back(&mut self, account: u128) -> u32 {
+        self.names.borrow_mut().number(account)
+    }
+
+    fn own(&self) -> Vec<(Whose, Rulebook)> {
+        vec![(Whose::Same, self.rules.clone())]
+    }
+
+    fn own_back(&mut self, rules: Rulebook) {
+        self.rules = rules;
+    }
+
     fn is_full(_out: &Summed) -> bool {
         false
     }
@@ -202,7 +226,23 @@ impl Teller for Winnings {
 /// Counts the players of the tenants that this worker counts for.
 #[derive(Default)]
 struct Counts {
-    players: BTreeMap<Box<str>, i64>,
+    /// With the key of each.
+    players: BTreeMap<Box<str>, (u128, i64)>,
+}
+
+impl Saved for Counts {
+    fn save(&mut self, _at: Tick, out: &mut Out<'_>) {
+        for (tenant, (key, players)) in &self.players {
+            out.put(Whose::Owner(*key), &(tenant, key, players));
+        }
+    }
+
+    fn load(&mut self, _at: Tick, part: &mut Entries<'_>) -> Result<(), Damage> {
+        while let Some((tenant, key, players)) = part.read()? {
+            self.players.insert(tenant, (key, players));
+        }
+        Ok(())
+    }
 }
 
 impl ByTick for Counts {
@@ -216,13 +256,13 @@ impl ByTick for Counts {
 
     fn work(&mut self, tick: Tick, changes: &[Players], out: &mut Vec<Count>) {
         let mut before: BTreeMap<&str, u64> = BTreeMap::new();
-        for (_, tenant, more, _) in changes {
-            let players = self.players.entry(tenant.clone()).or_default();
+        for (key, tenant, more, _) in changes {
+            let (_, players) = self.players.entry(tenant.clone()).or_insert((*key, 0));
             before.entry(tenant).or_insert_with(|| rounded(*players));
             *players += more;
         }
         for (tenant, before) in before {
-            let after = rounded(self.players[tenant]);
+            let after = rounded(self.players[tenant].1);
             if after != before {
                 out.push((tenant.into(), after, tick));
             }
@@ -256,7 +296,7 @@ struct Judge {
 }
 
 /// An anomaly's row, and by what it was judged.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 struct Judged {
     row: Vec<u8>,
     ruling: Ruling,
@@ -308,6 +348,43 @@ impl Judge {
         let names = self.names.borrow();
         let (tenant, account, _) = names.account(account);
         out.ground(ruling, HoldTarget::account(&self.settings.keys, tenant, account), tick, diff);
+    }
+}
+
+/// What is saved.
+#[derive(Serialize, Deserialize)]
+enum Kept {
+    Rules(Rulebook),
+    Players(Box<str>, u64),
+    Lucky(u128, Box<Wins>, Option<Judged>),
+}
+
+impl Saved for Judge {
+    fn save(&mut self, _at: Tick, out: &mut Out<'_>) {
+        assert!(self.rejudged.is_empty(), "whose rules changed in a tick were judged in it");
+        out.put(Whose::Same, &Kept::Rules(self.rules.clone()));
+        for (tenant, players) in &self.players {
+            out.put(Whose::Same, &Kept::Players(tenant.clone(), *players));
+        }
+        let names = self.names.borrow();
+        for (account, (wins, judged)) in &self.lucky {
+            let key = names.key(*account);
+            out.put(Whose::Owner(key), &Kept::Lucky(key, Box::new(wins.clone()), judged.clone()));
+        }
+    }
+
+    fn load(&mut self, _at: Tick, part: &mut Entries<'_>) -> Result<(), Damage> {
+        while let Some(kept) = part.read()? {
+            match kept {
+                Kept::Rules(rules) => self.rules = rules,
+                Kept::Players(tenant, players) => _ = self.players.insert(tenant, players),
+                Kept::Lucky(key, wins, judged) => {
+                    let account = self.names.borrow_mut().number(key);
+                    self.lucky.insert(account, (*wins, judged));
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -78,6 +78,8 @@ impl Teller for HeldTeller {
     type Side = ();
     type Sum = Held;
     type Out = Reading;
+    type KeptKey = u128;
+    type Own = ();
 
     /// Only what stands at the end is asked for.
     fn tell(&mut self, _: &u32, _: Option<&Held>, _: Option<&Held>, _: Tick, _: &mut Reading) {}
@@ -105,6 +107,15 @@ impl Teller for HeldTeller {
                     .close();
             });
         }
+    }
+
+    fn keep_key(&self, account: &u32) -> (u128, u128) {
+        let key = self.names.borrow().key(*account);
+        (key, key)
+    }
+
+    fn key_back(&mut self, account: u128) -> u32 {
+        self.names.borrow_mut().number(account)
     }
 
     fn is_full(out: &Reading) -> bool {

@@ -8,6 +8,7 @@ use gyre_domain::records::{Account, Game, Wager};
 use gyre_domain::rtp::Measure;
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::Whose;
 use crate::keys::JobKey;
 use crate::ops::key_index::{KeyIndex, prefetch};
 use crate::packed::Packed;
@@ -26,7 +27,7 @@ pub enum ReferenceRow {
 }
 
 /// What a games row says of a wager.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Terms {
     from_ms: u64,
     /// Its theory, where the row says both rtp and volatility.
@@ -350,6 +351,54 @@ impl Directory {
         let (tenant, provider) = (&*wager.origin.tenant, &*wager.origin.provider);
         let account = self.find_account(tenant, &wager.account, wager.currency)?;
         Some((account, self.find_game(tenant, provider, &wager.game)?))
+    }
+}
+
+/// What reference rows say, as all workers hold it. Accounts and games themselves are known again as their records are.
+#[derive(Serialize, Deserialize)]
+pub enum Kept {
+    /// A tenant's games rows and accounts rows.
+    Tenant(String, i64, i64),
+    /// Tenant, provider and game, with its rows.
+    Game([Box<str>; 3], Vec<Terms>),
+    /// A player: from when on each accounts row holds.
+    Person(u128, Vec<u64>),
+    /// All rows.
+    Rows(i64),
+}
+
+impl Directory {
+    /// What is saved.
+    pub fn saved(&self) -> impl Iterator<Item = (Whose, Kept)> + '_ {
+        let tenants = self.tenants.iter();
+        let tenants =
+            tenants.map(|tenant| Kept::Tenant(tenant.name.clone(), tenant.games_rows, tenant.accounts_rows));
+        let games = self.games.iter().filter(|game| !game.rows.is_empty()).map(|game| {
+            let [provider, text] = &game.texts;
+            let tenant = self.tenants[game.tenant as usize].name.as_str().into();
+            Kept::Game([tenant, provider.clone(), text.clone()], game.rows.clone())
+        });
+        let persons = self.persons.iter().map(|(person, rows)| Kept::Person(*person, rows.clone()));
+        let kept = tenants.chain(games).chain(persons).chain([Kept::Rows(self.any_rows)]);
+        kept.map(|kept| (Whose::Same, kept))
+    }
+
+    /// It comes back.
+    pub fn back(&mut self, kept: Kept) {
+        match kept {
+            Kept::Tenant(name, games_rows, accounts_rows) => {
+                let number = self.tenant(&name) as usize;
+                (self.tenants[number].games_rows, self.tenants[number].accounts_rows) =
+                    (games_rows, accounts_rows);
+            }
+            Kept::Game([tenant, provider, game], rows) => {
+                let key = self.keys.of(&[&*tenant, &*provider, &*game]);
+                let number = self.game(key, || (&*tenant, &*provider, &*game));
+                self.games[number as usize].rows = rows;
+            }
+            Kept::Person(person, rows) => _ = self.persons.insert(person, rows),
+            Kept::Rows(rows) => self.any_rows = rows,
+        }
     }
 }
 

@@ -33,6 +33,7 @@ impl Finding {
             at_ms: Some(wager.at_ms),
             row: self.row(wager, standing, directory),
             target: Some(HoldTarget::wager(keys, tenant, provider, &wager.wager_id)),
+            key: keys.of(&[tenant, provider, &wager.wager_id]),
         }
     }
 

@@ -1,13 +1,14 @@
 //! The records of a key that is not simple: a list, each record once with its copies.
 
 use gyre_domain::money::Quantity;
+use serde::{Deserialize, Serialize};
 
 use crate::batch::Batch;
 use crate::packed::Packed;
 use crate::rows::records::AMENDED;
 
 /// A record of a key, with its equal copies.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Filed {
     /// It is an outcome, where wagers and outcomes meet.
     pub is_outcome: bool,

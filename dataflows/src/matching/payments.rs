@@ -1,5 +1,8 @@
 //! The fold of payments: of the records of one payment, the standing one books.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use gyre_domain::cause::Cause;
 use gyre_domain::lifecycle::{Standing, judge_identity};
 use gyre_domain::records::{Payment, PaymentKind, Record, Topic};
@@ -8,10 +11,12 @@ use super::commanded::{Beside, Commanded, Given, verdict_among};
 use super::directory::{Directory, ReferenceRow, System};
 use super::many::{self, Filed};
 use super::postings;
-use super::ties::Tied;
+use super::saved::{self, Own};
+use super::ties::{Tied, Ties};
 use super::told::{Booked, Outbox, Told, Writer};
 use crate::Tick;
 use crate::batch::{Batch, Kind};
+use crate::checkpoint::Whose;
 use crate::directives::{Directives, Sight, Target};
 use crate::faults::{FaultBatch, FaultTeller, Faults, Home, Named};
 use crate::graph::Settings;
@@ -32,12 +37,12 @@ pub struct Payments {
 
 impl Payments {
     /// A fold without records, that tells as `teller`.
-    pub fn new(settings: Settings, teller: u32) -> Self {
+    pub fn new(settings: Settings, teller: u32, ties: Rc<RefCell<Ties>>) -> Self {
         let directory = Directory::new(settings.keys, settings.result_due_ms);
         Self {
             directory,
             directives: Directives::default(),
-            writer: Writer::new(&settings, teller),
+            writer: Writer::new(&settings, teller, ties),
             faults: settings.fault_teller(),
             settings,
         }
@@ -142,11 +147,15 @@ impl Payments {
         }
         let Some(commanded) = self.given(filed).commanded() else { return };
         commanded.digests().for_each(|digest| self.directives.saw(Target::Record(digest), admitted));
-        for payment in commanded.brought().map(|filed| filed.packed().payment()) {
-            let (tenant, account) = (&*payment.origin.tenant, &*payment.account);
-            let key = self.settings.keys.of(&[tenant, account, payment.currency.code()]);
-            self.directory.account(key, payment.currency, || (tenant, account));
-        }
+        commanded.brought().for_each(|filed| self.number_account(filed));
+    }
+
+    /// Gives a payment's account its number.
+    fn number_account(&mut self, filed: &Filed) {
+        let payment = filed.packed().payment();
+        let (tenant, account) = (&*payment.origin.tenant, &*payment.account);
+        let key = self.settings.keys.of(&[tenant, account, payment.currency.code()]);
+        self.directory.account(key, payment.currency, || (tenant, account));
     }
 
     fn account(&self, payment: &Payment<'_>) -> Option<u32> {
@@ -192,6 +201,8 @@ impl Fold for Payments {
     type Before = Told;
     type Out = Outbox;
     type Verdict = FaultBatch;
+    type Kept = Vec<Filed>;
+    type Own = Own;
 
     fn file(&mut self, filed: &mut Vec<Filed>, batch: &Batch, at: usize) {
         let (head, packed) = (batch.head(at), batch.packed(at));
@@ -306,6 +317,42 @@ impl Fold for Payments {
     fn revise(&mut self, filed: &mut Vec<Filed>) {
         if !self.directives.is_empty() {
             self.note(filed, 0);
+        }
+    }
+
+    fn keep(&mut self, filed: &Vec<Filed>) -> Vec<Filed> {
+        let (told, _) = self.tell(filed, Wanted::default());
+        self.writer.ties.borrow_mut().save(told.tied.as_deref());
+        filed.clone()
+    }
+
+    fn back(&mut self, filed: Vec<Filed>, at: Tick) -> Vec<Filed> {
+        filed.iter().for_each(|filed| self.number_account(filed));
+        if let Some(commanded) = self.given(&filed).commanded() {
+            commanded.brought().for_each(|filed| self.number_account(filed));
+        }
+        let (told, _) = self.tell(&filed, Wanted::default());
+        self.writer.ties.borrow_mut().back(told.tied.as_deref(), at);
+        filed
+    }
+
+    fn own(&self) -> Vec<(Whose, Own)> {
+        let rows = self.directory.saved().map(|(whose, kept)| (whose, Own::Directory(kept)));
+        rows.chain(saved::decided(&self.directives, &self.faults)).collect()
+    }
+
+    fn own_after(&mut self) -> Vec<(Whose, Own)> {
+        let forgotten = self.writer.ties.borrow_mut().forgotten().into_iter();
+        forgotten.map(|(key, records)| (Whose::Owner(key), Own::Tie(key, records))).collect()
+    }
+
+    fn own_back(&mut self, own: Own) {
+        match own {
+            Own::Directory(kept) => self.directory.back(kept),
+            Own::Directives(kept) => self.directives.back(kept),
+            Own::EntersUntil(tick) => self.faults.enter_until(tick),
+            Own::Tie(key, records) => self.writer.ties.borrow_mut().forgotten_back(key, records),
+            Own::MayHold(_) => {}
         }
     }
 

@@ -1,5 +1,8 @@
 //! The fold of reference rows: of the records of one row, the standing one goes to every worker.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use gyre_domain::cause::Cause;
 use gyre_domain::lifecycle::{Standing, judge_identity};
 use gyre_domain::records::{Record, Topic};
@@ -7,9 +10,12 @@ use gyre_domain::records::{Record, Topic};
 use super::commanded::{Commanded, Given, verdict_among};
 use super::directory::ReferenceRow;
 use super::many::{self, Filed};
+use super::saved::{self, Own};
+use super::ties::Ties;
 use super::told::{Outbox, Told, Writer};
 use crate::Tick;
 use crate::batch::{Batch, Kind};
+use crate::checkpoint::Whose;
 use crate::directives::{Decided, Directives, Target};
 use crate::faults::{FaultBatch, FaultTeller, Home, Named};
 use crate::graph::Settings;
@@ -48,10 +54,10 @@ impl Row {
 
 impl References {
     /// A fold without records, that tells as `teller`.
-    pub fn new(settings: Settings, teller: u32) -> Self {
+    pub fn new(settings: Settings, teller: u32, ties: Rc<RefCell<Ties>>) -> Self {
         let directory = super::directory::Directory::new(settings.keys, settings.result_due_ms);
         let (directives, faults) = (Directives::default(), settings.fault_teller());
-        Self { writer: Writer::new(&settings, teller), directory, directives, faults, settings }
+        Self { writer: Writer::new(&settings, teller, ties), directory, directives, faults, settings }
     }
 
     fn given<'a>(&'a self, row: &'a Row) -> Given<'a> {
@@ -128,6 +134,9 @@ impl Fold for References {
     type Before = (Told, Option<ReferenceRow>);
     type Out = Outbox;
     type Verdict = FaultBatch;
+    /// The topic's number, and the records.
+    type Kept = (u8, Vec<Filed>);
+    type Own = Own;
 
     fn file(&mut self, row: &mut Row, batch: &Batch, at: usize) {
         if batch.head(at).kind == Kind::Lap {
@@ -208,6 +217,26 @@ impl Fold for References {
 
     fn revise(&mut self, row: &mut Row) {
         self.note(row, 0);
+    }
+
+    fn keep(&mut self, row: &Row) -> (u8, Vec<Filed>) {
+        (row.topic as u8, row.filed.clone())
+    }
+
+    fn back(&mut self, (topic, filed): (u8, Vec<Filed>), _at: Tick) -> Row {
+        Row { topic: Topic::ALL[usize::from(topic)], filed }
+    }
+
+    fn own(&self) -> Vec<(Whose, Own)> {
+        saved::decided(&self.directives, &self.faults)
+    }
+
+    fn own_back(&mut self, own: Own) {
+        match own {
+            Own::Directives(kept) => self.directives.back(kept),
+            Own::EntersUntil(tick) => self.faults.enter_until(tick),
+            Own::Directory(_) | Own::MayHold(_) | Own::Tie(..) => {}
+        }
     }
 
     fn is_full(out: &Outbox) -> bool {

@@ -3,14 +3,19 @@
 //! A tie stands while any standing record says so. The records are counted here, by pair of player and thing, so that
 //! only the first and the last of them is told: as many pairs are kept as there are, and none is forgotten.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use gyre_domain::records::{Payment, Wager};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use smallvec::SmallVec;
 
 use super::told::Outbox;
 use crate::Tick;
+use crate::checkpoint::later::HandIn;
+use crate::checkpoint::{Damage, Entries, Out, Saved, Saving};
 use crate::keys::{JobKey, Keyed};
-use crate::seams::{Bet, Means, Named, Player, Shared, Tie, tie_key};
+use crate::seams::{Bet, Means, Named, Player, Shared, TIES, Tie, tie_key};
 
 /// What a record says of links.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -100,13 +105,85 @@ impl Tied {
 }
 
 /// Counts the records that say the same, and tells the first and the last of them.
-#[derive(Default)]
 pub struct Ties {
     records: HashMap<u128, u32, Keyed>,
     /// What this tick changed so far.
     changed: HashMap<u128, (Tie, isize), Keyed>,
     /// Players whose names were told.
     named: HashMap<u128, (), Keyed>,
+    /// Of a checkpoint, while it is saved or comes back.
+    checkpoint: AtCheckpoint,
+}
+
+/// Which records still say what: of those that were forgotten only the number is known.
+struct AtCheckpoint {
+    /// Records that are known, by tie.
+    known: HashMap<u128, u32, Keyed>,
+    /// Ties that are handed in already.
+    handed: HashSet<u128, Keyed>,
+    back: HandIn<(Tie, Tick, isize)>,
+}
+
+/// Every worker counts the records of its own keys: how they are spread changes with the number of workers. So what is saved
+/// is only how many records of a tie are forgotten, which the owner of the tie counts from then on; those that are known
+/// are counted again when they come back. Each worker that counts any then says that the tie stands.
+impl Ties {
+    /// None yet. Ties that stood at a checkpoint come `back` there.
+    pub fn new(saving: &Saving, back: HandIn<(Tie, Tick, isize)>) -> Rc<RefCell<Self>> {
+        let checkpoint = AtCheckpoint { known: HashMap::default(), handed: HashSet::default(), back };
+        let (records, changed, named) = Default::default();
+        let ties = Rc::new(RefCell::new(Self { records, changed, named, checkpoint }));
+        saving.read(TIES, Rc::clone(&ties) as Rc<RefCell<dyn Saved>>);
+        ties
+    }
+
+    /// A record that is saved says this.
+    pub fn save(&mut self, tied: Option<&Tied>) {
+        for tie in tied.iter().flat_map(|tied| &tied.ties) {
+            *self.checkpoint.known.entry(tie.key()).or_default() += 1;
+        }
+    }
+
+    /// All records have been saved: how many of each tie are forgotten.
+    pub fn forgotten(&mut self) -> Vec<(u128, u32)> {
+        let known = std::mem::take(&mut self.checkpoint.known);
+        let known = |key: &u128| known.get(key).copied().unwrap_or_default();
+        let forgotten = self.records.iter().map(|(key, records)| (*key, records.saturating_sub(known(key))));
+        forgotten.filter(|(_, records)| *records > 0).collect()
+    }
+
+    /// A record comes back that says this, as it stood after `at`.
+    pub fn back(&mut self, tied: Option<&Tied>, at: Tick) {
+        for tie in tied.iter().flat_map(|tied| &tied.ties) {
+            *self.records.entry(tie.key()).or_default() += 1;
+            self.hand_in(tie, at);
+        }
+    }
+
+    /// So many records say that a tie stands, and are forgotten.
+    pub fn forgotten_back(&mut self, key: u128, records: u32) {
+        *self.records.entry(key).or_default() += records;
+    }
+
+    fn hand_in(&mut self, tie: &Tie, at: Tick) {
+        if self.checkpoint.handed.insert(tie.key()) {
+            self.checkpoint.back.push(at, (tie.clone(), at, 1));
+        }
+    }
+}
+
+/// It reads which ties stand: only so are the texts of those known of which all records are forgotten.
+impl Saved for Ties {
+    fn save(&mut self, _at: Tick, _out: &mut Out<'_>) {}
+
+    fn load(&mut self, at: Tick, part: &mut Entries<'_>) -> Result<(), Damage> {
+        while let Some(tie) = part.read::<Tie>()? {
+            if self.records.contains_key(&tie.key()) {
+                self.hand_in(&tie, at);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Ties {

@@ -1,5 +1,8 @@
 //! What matching tells of a key: its events for the ledger, its play for the RTP, its rows; and their differences.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use gyre_domain::currency::Currency;
 use gyre_domain::integrity::wins::Wins;
 use gyre_domain::money::Quantity;
@@ -161,12 +164,12 @@ pub struct Writer {
     plays: HashMap<(u32, Currency, u32), Plays, Keyed>,
     wins: HashMap<u32, Wins, Keyed>,
     /// Who used what.
-    pub ties: Ties,
+    pub ties: Rc<RefCell<Ties>>,
 }
 
 impl Writer {
     /// A writer of `teller`, a number that no other of the whole job has.
-    pub fn new(settings: &Settings, teller: u32) -> Self {
+    pub fn new(settings: &Settings, teller: u32, ties: Rc<RefCell<Ties>>) -> Self {
         let (workers, by_tick) = (settings.workers, settings.wanted.changes);
         Self {
             workers,
@@ -175,7 +178,7 @@ impl Writer {
             systems: HashMap::default(),
             plays: HashMap::default(),
             wins: HashMap::default(),
-            ties: Ties::default(),
+            ties,
         }
     }
 
@@ -276,8 +279,9 @@ impl Writer {
             after.play.iter().for_each(|play| self.play(play, 1));
         }
         if before.tied != after.tied {
-            before.tied.iter().for_each(|tied| self.ties.tell(tied, -1, tick, out));
-            after.tied.iter().for_each(|tied| self.ties.tell(tied, 1, tick, out));
+            let mut ties = self.ties.borrow_mut();
+            before.tied.iter().for_each(|tied| ties.tell(tied, -1, tick, out));
+            after.tied.iter().for_each(|tied| ties.tell(tied, 1, tick, out));
         }
         if before.marks != after.marks {
             before.marks.add_to(&mut out.told.counts, -1);
@@ -290,7 +294,7 @@ impl Writer {
 
     /// A tick is over.
     pub fn end_tick(&mut self, tick: Tick, directory: &Directory, out: &mut Outbox) {
-        self.ties.flush(tick, out);
+        self.ties.borrow_mut().flush(tick, out);
         if self.by_tick {
             self.flush(tick, directory, out);
         }

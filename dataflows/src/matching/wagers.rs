@@ -6,6 +6,7 @@
 //! can. The two ways tell the same: a law.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use gyre_domain::cause::Cause;
 use gyre_domain::currency::Currency;
@@ -17,9 +18,12 @@ use super::commanded::{Beside, Commanded};
 use super::directory::Directory;
 use super::log::{Log, Place};
 use super::many::Filed;
+use super::saved::Own;
+use super::ties::Ties;
 use super::told::{Outbox, Told, Writer};
 use crate::Tick;
 use crate::batch::{Batch, Kind};
+use crate::checkpoint::Whose;
 use crate::directives::Directives;
 use crate::faults::{FaultBatch, FaultTeller, Faults, Home, Named};
 use crate::graph::Settings;
@@ -30,9 +34,11 @@ use crate::seams::Seen;
 
 mod decided;
 mod filing;
+mod saved;
 mod slot;
 mod telling;
 
+pub use saved::Kept;
 pub use slot::Slot;
 use slot::{MANY, SETTLED, WAGER};
 
@@ -68,12 +74,12 @@ pub struct Wagers {
 
 impl Wagers {
     /// A fold without records, that tells as `teller`; the config may hold payouts or not.
-    pub fn new(settings: Settings, teller: u32, may_hold: bool) -> Self {
+    pub fn new(settings: Settings, teller: u32, may_hold: bool, ties: Rc<RefCell<Ties>>) -> Self {
         Self {
             directory: Directory::new(settings.keys, settings.result_due_ms),
             directives: Directives::default(),
             may_hold,
-            writer: Writer::new(&settings, teller),
+            writer: Writer::new(&settings, teller, ties),
             faults: settings.fault_teller().naming_at_rest(),
             settings,
             missing: RefCell::default(),
@@ -233,6 +239,8 @@ impl Fold for Wagers {
     type Before = Before;
     type Out = Outbox;
     type Verdict = FaultBatch;
+    type Kept = Kept;
+    type Own = Own;
 
     #[inline]
     fn file(&mut self, slot: &mut Slot, batch: &Batch, at: usize) {
@@ -417,6 +425,31 @@ impl Fold for Wagers {
             self.make_list(slot);
         }
         self.heed(slot);
+    }
+
+    fn keep(&mut self, slot: &Slot) -> Kept {
+        self.saved(slot)
+    }
+
+    fn back(&mut self, kept: Kept, at: Tick) -> Slot {
+        self.brought_back(kept, at)
+    }
+
+    fn own(&self) -> Vec<(Whose, Own)> {
+        self.saved_beside()
+    }
+
+    fn own_after(&mut self) -> Vec<(Whose, Own)> {
+        let forgotten = self.writer.ties.borrow_mut().forgotten().into_iter();
+        forgotten.map(|(key, records)| (Whose::Owner(key), Own::Tie(key, records))).collect()
+    }
+
+    fn own_back(&mut self, own: Own) {
+        self.brought_back_beside(own);
+    }
+
+    fn worked_through(&mut self, at: Tick) {
+        self.last_tick = at;
     }
 
     fn is_full(out: &Outbox) -> bool {

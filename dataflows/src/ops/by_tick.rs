@@ -8,9 +8,10 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::progress::frontier::MutableAntichain;
 
 use crate::Tick;
+use crate::checkpoint::{Damage, Entries, Op, Out, Saved};
 
 /// What is done with the updates of a tick.
-pub trait ByTick: 'static {
+pub trait ByTick: Saved + 'static {
     /// An update.
     type In: Clone + 'static;
     /// A row that is held beside the updates, on every worker.
@@ -32,8 +33,9 @@ pub trait ByTick: 'static {
     fn is_full(out: &Self::Out) -> bool;
 }
 
-/// Updates that wait for their ticks to be complete.
+/// The logic, and updates that wait for their ticks to be complete.
 struct Waiting<L: ByTick> {
+    logic: L,
     updates: Vec<L::In>,
     sorted: bool,
     side: Vec<(L::Side, Tick, isize)>,
@@ -48,19 +50,14 @@ impl<L: ByTick> Waiting<L> {
     }
 
     /// Works every tick before `frontier`, in order.
-    fn work_through(
-        &mut self,
-        frontier: Tick,
-        logic: &mut L,
-        out: &mut L::Out,
-        mut send: impl FnMut(&mut L::Out),
-    ) {
+    fn work_through(&mut self, frontier: Tick, out: &mut L::Out, mut send: impl FnMut(&mut L::Out)) {
         if !std::mem::replace(&mut self.sorted, true) {
             self.updates.sort_by_key(L::tick);
         }
         let all_sides = self.take_side(frontier);
         let complete = self.updates.partition_point(|update| L::tick(update) < frontier);
         let (mut updates, mut side) = (&self.updates[..complete], &*all_sides);
+        let logic = &mut self.logic;
         loop {
             let next = updates.first().map(L::tick);
             let Some(tick) = next.into_iter().chain(side.first().map(|row| row.1)).min() else { break };
@@ -89,27 +86,46 @@ impl<L: ByTick> Waiting<L> {
     }
 }
 
+impl<L: ByTick> Saved for Waiting<L> {
+    fn save(&mut self, at: Tick, out: &mut Out<'_>) {
+        assert!(self.updates.is_empty(), "no edge with a delay leads to updates: all of them were worked");
+        let is_later = |row: &(L::Side, Tick, isize)| row.1 > at;
+        assert!(
+            self.side.iter().all(is_later),
+            "side rows wait only where an edge with a delay brought them"
+        );
+        self.logic.save(at, out);
+    }
+
+    fn load(&mut self, at: Tick, part: &mut Entries<'_>) -> Result<(), Damage> {
+        self.logic.load(at, part)
+    }
+}
+
 /// Runs `logic` over the ticks of `updates`, each once it is complete, in order.
-pub fn by_tick<'s, L: ByTick>(
+pub fn by_tick<'s, 'n, L: ByTick>(
     updates: StreamVec<'s, Tick, L::In>,
     side: StreamVec<'s, Tick, (L::Side, Tick, isize)>,
     pact: impl ParallelizationContract<Tick, Vec<L::In>>,
-    name: &str,
+    op: impl Into<Op<'n>>,
     rest_at_end: bool,
-    mut logic: L,
+    logic: L,
 ) -> StreamVec<'s, Tick, L::Out> {
-    let mut builder = OperatorBuilder::new(name.to_owned(), updates.scope());
+    let op = op.into();
+    let mut builder = OperatorBuilder::new(op.name().to_owned(), updates.scope());
     let mut input = builder.new_input(updates, pact);
     let mut side_input = builder.new_input(side, Pipeline);
     let (output, stream) = builder.new_output();
     let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<L::Out>>>::from(output);
     let activator = stream.scope().activator_for(builder.operator_info().address);
 
+    let waiting = op.keep(Waiting { logic, updates: Vec::new(), sorted: true, side: Vec::new() });
+
     builder.build(move |capabilities| {
         let mut capability = capabilities.into_iter().next();
-        let mut waiting = Waiting::<L> { updates: Vec::new(), sorted: true, side: Vec::new() };
         let mut out = L::Out::default();
         move |frontiers| {
+            let mut waiting = waiting.borrow_mut();
             input.for_each(|_, updates| waiting.add(updates));
             side_input.for_each(|_, rows| waiting.side.append(rows));
             let Some(held) = &mut capability else { return };
@@ -123,11 +139,11 @@ pub fn by_tick<'s, L: ByTick>(
                 let mut handle = output.activate();
                 let mut session = handle.session(held);
                 let mut send = |out: &mut L::Out| session.give(std::mem::take(out));
-                waiting.work_through(frontier, &mut logic, &mut out, &mut send);
+                waiting.work_through(frontier, &mut out, &mut send);
                 if at_end {
-                    done = !rest_at_end || logic.rest(&mut out);
+                    done = !rest_at_end || waiting.logic.rest(&mut out);
                 } else {
-                    logic.forget_through(frontier - 1, &mut out);
+                    waiting.logic.forget_through(frontier - 1, &mut out);
                 }
                 send(&mut out);
             }

@@ -33,6 +33,13 @@ impl Calendar {
         }
     }
 
+    /// All slots with their ticks.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Tick, u32)> + '_ {
+        let lists = self.lists.iter().map(|(tick, slots)| (*tick, slots));
+        let all = lists.chain(self.at_hand.as_ref().map(|(tick, slots)| (*tick, slots)));
+        all.flat_map(|(tick, slots)| slots.iter().map(move |&slot| (tick, slot)))
+    }
+
     /// The first tick with a slot.
     pub(super) fn first(&self) -> Option<Tick> {
         let at_hand = self.at_hand.as_ref().map(|(tick, _)| *tick);

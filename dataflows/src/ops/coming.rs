@@ -25,6 +25,7 @@ use super::fan_out::fan_out;
 use super::held::Held;
 use crate::Tick;
 use crate::batch::Batch;
+use crate::checkpoint::{Damage, Entries, Op, Out, Saved, Whose};
 use crate::rulebook::{RuleChange, RuleRow};
 
 /// How far the data is.
@@ -48,41 +49,78 @@ pub fn clock<'s>(
 /// Rows that wait, by `effective_from_ms`.
 type Waiting = BTreeMap<u64, Vec<(RuleRow, isize)>>;
 
+/// What every worker holds alike.
+#[derive(Default)]
+struct Rules {
+    waiting: Waiting,
+    /// How far the data is, where ticks are coarse.
+    latest: Tick,
+}
+
+impl Rules {
+    /// Gives rows whose time has come, and keeps the others; says whether any waits for a tick of its own.
+    fn take(&mut self, rows: &mut Vec<RuleChange>, is_exact: bool, mut give: impl FnMut(RuleChange)) -> bool {
+        let mut waits = false;
+        for (row, tick, diff) in rows.drain(..) {
+            if row.effective_from_ms <= if is_exact { tick } else { self.latest } {
+                give((row, tick, diff));
+            } else {
+                self.waiting.entry(row.effective_from_ms).or_default().push((row, diff));
+                waits = is_exact;
+            }
+        }
+        waits
+    }
+}
+
+impl Saved for Rules {
+    fn save(&mut self, _at: Tick, out: &mut Out<'_>) {
+        let waiting =
+            self.waiting.iter().flat_map(|(from_ms, rows)| rows.iter().map(move |row| (from_ms, row)));
+        waiting.for_each(|(from_ms, (row, diff))| out.put(Whose::Same, &(from_ms, row, diff)));
+    }
+
+    fn load(&mut self, _at: Tick, part: &mut Entries<'_>) -> Result<(), Damage> {
+        while let Some((from_ms, row, diff)) = part.read()? {
+            self.waiting.entry(from_ms).or_default().push((row, diff));
+        }
+        Ok(())
+    }
+}
+
 /// Gives each row when its time has come. Rows are on every worker.
 pub fn bring_into_force<'s>(
-    rules: StreamVec<'s, Tick, RuleChange>,
+    standing: StreamVec<'s, Tick, RuleChange>,
     clock: Clock<'s>,
     exact_tick_ms: Option<u64>,
+    op: Op<'_>,
 ) -> StreamVec<'s, Tick, RuleChange> {
-    let mut builder = OperatorBuilder::new("bring rules into force".to_owned(), rules.scope());
-    let mut rules = builder.new_input(rules, Pipeline);
+    let mut builder = OperatorBuilder::new(op.name().to_owned(), standing.scope());
+    let mut standing = builder.new_input(standing, Pipeline);
     let mut clock = builder.new_input(clock, Pipeline);
     let (output, stream) = builder.new_output();
     let mut output = OutputBuilder::<_, CapacityContainerBuilder<Vec<RuleChange>>>::from(output);
 
+    let rules = op.keep(Rules::default());
+    let is_saved = op.is_on();
+
     builder.build(move |capabilities| {
-        let mut held = Held::of_each(capabilities, false);
-        let mut waiting = Waiting::new();
-        let mut latest = 0;
+        // What waited at a checkpoint waits from the start.
+        let mut held = Held::of_each(capabilities, is_saved);
         move |frontiers| {
+            let rules = &mut *rules.borrow_mut();
             let mut output = output.activate();
-            rules.for_each(|came, rows| {
+            standing.for_each(|came, rows| {
                 let mut session = output.session(&came);
-                for (row, tick, diff) in rows.drain(..) {
-                    if row.effective_from_ms <= exact_tick_ms.map_or(latest, |_| tick) {
-                        session.give((row, tick, diff));
-                    } else {
-                        waiting.entry(row.effective_from_ms).or_default().push((row, diff));
-                        if exact_tick_ms.is_some() {
-                            held.iter_mut().for_each(|held| held.keep(&came));
-                        }
-                    }
+                if rules.take(rows, exact_tick_ms.is_some(), |row| session.give(row)) {
+                    held.iter_mut().for_each(|held| held.keep(&came));
                 }
             });
+            let Rules { waiting, latest } = rules;
             clock.for_each(|came, ticks| {
-                latest = ticks.iter().copied().fold(latest, Tick::max);
+                *latest = ticks.iter().copied().fold(*latest, Tick::max);
                 let tick = came.least().copied().unwrap_or_default();
-                let due = come_through(&mut waiting, latest);
+                let due = come_through(waiting, *latest);
                 output.session(&came).give_iterator(due.map(|(_, row, diff)| (row, tick, diff)));
             });
             let Some(tick_ms) = exact_tick_ms else {
@@ -92,7 +130,7 @@ pub fn bring_into_force<'s>(
             let frontier = frontiers[1].frontier().first().copied();
             let through = frontier.map_or(0, |frontier| frontier.saturating_sub(1) / tick_ms * tick_ms);
             if let Some(now) = held[0].now() {
-                let due = come_through(&mut waiting, through);
+                let due = come_through(waiting, through);
                 output
                     .session(now)
                     .give_iterator(due.map(|(from_ms, row, diff)| (row, tick_of(from_ms), diff)));

@@ -33,122 +33,14 @@ use super::key_index::KeyIndex;
 pub use super::slab::Slab;
 use super::waiting::{Message, Waiting};
 use crate::Tick;
+use crate::checkpoint::Op;
 
+mod fold;
+mod saved;
 mod through;
 
+pub use fold::{Fold, Turn, Updates};
 use through::Through;
-
-/// Updates as they travel: many in one message, in order of tick.
-pub trait Updates: Clone + 'static {
-    /// The worker that owns all keys of the message.
-    fn worker(&self) -> u64;
-    /// How many updates there are.
-    fn len(&self) -> usize;
-    /// Whether there are none.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-    /// The key of update `at`.
-    fn key(&self, at: usize) -> u128;
-    /// The tick of update `at`; never falls within a message.
-    fn tick(&self, at: usize) -> Tick;
-    /// The tick at which update `at` was admitted: its own where ticks are exact, finer where they are coarse.
-    fn admitted(&self, at: usize) -> Tick;
-    /// Update `at` is no record: it only wakes its key.
-    fn only_wakes(&self, _at: usize) -> bool {
-        false
-    }
-    /// Where update `at` stands among those of its tick, whoever sent them. Never falls among a message's updates of a
-    /// tick, and no other message has one between them.
-    fn rank(&self, _at: usize) -> (u8, u64) {
-        (0, 0)
-    }
-}
-
-/// What a key's turn came to.
-#[derive(Default)]
-pub struct Turn {
-    /// The next tick at which rows change though no record comes.
-    pub next: Option<Tick>,
-    /// No record is left: the key may go.
-    pub vacant: bool,
-}
-
-/// The function that is folded, with the store of what its keys hold.
-pub trait Fold: 'static {
-    /// Records arriving and leaving.
-    type Updates: Updates + timely::ExchangeData;
-    /// Rows that every worker holds beside its keys.
-    type Side: timely::ExchangeData + Clone;
-    /// What is kept of a key; default: nothing was filed.
-    type State: Default;
-    /// What stood at the last tick, or how to tell it.
-    type Before;
-    /// What the operator tells: differences, and rows at rest.
-    type Out: Default + Clone + 'static;
-    /// What is told of records that may enter again.
-    type Verdict: Clone + 'static;
-
-    /// Files update `at` with its key's records.
-    fn file(&mut self, state: &mut Self::State, updates: &Self::Updates, at: usize);
-    /// What stands for a key, before its first touch in a tick; `now` is the last tick that was worked. `eager` forbids
-    /// to put the telling off: side rows are about to change.
-    fn before(&mut self, state: &Self::State, now: Tick, eager: bool) -> Self::Before;
-    /// Tells the differences between `before` and `f` at `tick`.
-    fn turn(
-        &mut self,
-        key: u128,
-        state: &mut Self::State,
-        before: Self::Before,
-        tick: Tick,
-        out: &mut Self::Out,
-    ) -> Turn;
-    /// Update `at` is coming: asks for memory of the fold's own ahead of it, and once more when it is near.
-    fn prefetch(&self, _updates: &Self::Updates, _at: usize, _is_near: bool) {}
-    /// A timer of a key fires at `tick`: whether its rows may change.
-    fn is_due(&self, _state: &Self::State, _tick: Tick) -> bool {
-        true
-    }
-    /// A key's turn is near: asks for memory of the fold's own ahead of it.
-    fn prefetch_turn(&self, _state: &Self::State) {}
-    /// All keys that a tick touched have had their turn.
-    fn turned(&mut self, tick: Tick, out: &mut Self::Out);
-    /// `out` is about to be sent, at `tick`: adds what was gathered for it. `is_last` where no more is sent before
-    /// other operators have their turn.
-    fn seal(&mut self, _tick: Tick, _is_last: bool, _out: &mut Self::Out) {}
-    /// The tick after which nothing can touch the key any more; `Tick::MAX` where nothing was filed.
-    fn forget_after(&self, state: &Self::State) -> Tick;
-    /// Whether nothing admitted at `admitted` can touch the key any more. Asked for every record of a key.
-    fn is_past(&self, state: &Self::State, admitted: Tick) -> bool {
-        self.forget_after(state) < admitted
-    }
-    /// Tells the rows of a key that is forgotten, and frees what it holds.
-    fn forget(&mut self, key: u128, state: &mut Self::State, now: Tick, out: &mut Self::Out);
-    /// The numbers of the keys of which side rows change what is said. `find` gives the number of a key that is named.
-    fn reach(
-        &self,
-        side: &[(Self::Side, isize)],
-        slab: &Slab<Self::State>,
-        find: &dyn Fn(u128) -> Option<u32>,
-    ) -> Vec<u32>;
-    /// Takes what is told of records that may enter again out of `out`.
-    fn verdicts(_out: &mut Self::Out) -> Vec<Self::Verdict> {
-        Vec::new()
-    }
-    /// The last tick at which a record may enter again here, going by what was told; 0 where none may.
-    fn enters_until(&self) -> Tick {
-        0
-    }
-    /// Takes side rows in.
-    fn take_side(&mut self, side: &[(Self::Side, isize)]);
-    /// Side rows have changed what may be said of a key: it gets its turn.
-    fn revise(&mut self, state: &mut Self::State);
-    /// Whether `out` is worth sending.
-    fn is_full(out: &Self::Out) -> bool;
-    /// Called once when the inputs have closed and every timer has fired, then until it says that it is done: tells
-    /// the rows at rest of all keys, some at a time.
-    fn rest(&mut self, slab: &Slab<Self::State>, out: &mut Self::Out) -> bool;
-}
 
 /// How ticks and forgetting are handled.
 #[derive(Clone, Copy, Debug)]
@@ -179,27 +71,28 @@ pub struct Told<'s, F: Fold> {
 }
 
 /// See the module. `name` is the operator's name in words.
-pub fn fold_by_key<'s, F: Fold>(
+pub fn fold_by_key<'s, 'n, F: Fold>(
     updates: StreamVec<'s, Tick, F::Updates>,
     side: StreamVec<'s, Tick, (F::Side, Tick, isize)>,
-    name: &str,
+    op: impl Into<Op<'n>>,
     pace: Pace,
     fold: F,
 ) -> StreamVec<'s, Tick, F::Out> {
     let nothing = empty(updates.scope());
-    fold_in_loop(updates, side, nothing, name, pace, fold).told
+    fold_in_loop(updates, side, nothing, op, pace, fold).told
 }
 
 /// The same in a loop: what is `again` to be judged comes around it, later than what was told of it.
-pub fn fold_in_loop<'s, F: Fold>(
+pub fn fold_in_loop<'s, 'n, F: Fold>(
     updates: StreamVec<'s, Tick, F::Updates>,
     side: StreamVec<'s, Tick, (F::Side, Tick, isize)>,
     again: StreamVec<'s, Tick, F::Updates>,
-    name: &str,
+    op: impl Into<Op<'n>>,
     pace: Pace,
     fold: F,
 ) -> Told<'s, F> {
-    let mut builder = OperatorBuilder::new(name.to_owned(), updates.scope());
+    let op = op.into();
+    let mut builder = OperatorBuilder::new(op.name().to_owned(), updates.scope());
     let by_owner = || Exchange::new(|updates: &F::Updates| updates.worker());
     let mut input = builder.new_input(updates, by_owner());
     let mut side_input = builder.new_input(side, Pipeline);
@@ -212,11 +105,14 @@ pub fn fold_in_loop<'s, F: Fold>(
     let mut verdicts_output = OutputBuilder::<_, Many<F::Verdict>>::from(verdicts_output);
     let activator = told.scope().activator_for(builder.operator_info().address);
 
+    let keyed = op.keep(Keyed::new(fold, pace, op.is_on()));
+    // Timers that fire with whatever comes next, or at the end, follow the frontier; those of a checkpoint come back.
+    let from_the_start = pace.timer_tick_ms.is_none() || op.is_on();
+
     builder.build(move |capabilities| {
-        // Timers that fire with whatever comes next, or at the end, follow the frontier.
-        let mut held = Held::of_each(capabilities, pace.timer_tick_ms.is_none());
-        let mut keyed = Keyed::new(fold, pace);
+        let mut held = Held::of_each(capabilities, from_the_start);
         move |frontiers| {
+            let keyed = &mut *keyed.borrow_mut();
             input.for_each(|came, messages| {
                 keyed.waiting.add(messages);
                 held.iter_mut().for_each(|held| held.keep(&came));
@@ -242,10 +138,10 @@ pub fn fold_in_loop<'s, F: Fold>(
             };
             let least = keyed.least_to_come(through.records);
             held.iter_mut().skip(usize::from(keyed.unsent)).for_each(|held| held.advance(least));
-            if done {
-                held.iter_mut().for_each(Held::release);
-            } else if through.is_end() {
-                activator.activate();
+            match done {
+                true => held.iter_mut().for_each(Held::release),
+                false if through.is_end() => activator.activate(),
+                false => {}
             }
         }
     });
@@ -256,6 +152,8 @@ pub fn fold_in_loop<'s, F: Fold>(
 struct Keyed<F: Fold> {
     fold: F,
     pace: Pace,
+    /// The state is saved: what is told when keys are forgotten must be seen while it is under way.
+    is_saved: bool,
     index: KeyIndex,
     slab: Slab<F::State>,
     waiting: Waiting<F::Updates>,
@@ -279,10 +177,11 @@ struct Keyed<F: Fold> {
 }
 
 impl<F: Fold> Keyed<F> {
-    fn new(fold: F, pace: Pace) -> Self {
+    fn new(fold: F, pace: Pace, is_saved: bool) -> Self {
         Self {
             fold,
             pace,
+            is_saved,
             index: KeyIndex::default(),
             slab: Slab::default(),
             waiting: Waiting::default(),
@@ -354,7 +253,8 @@ impl<F: Fold> Keyed<F> {
         };
         let sides = self.side.iter().map(|(_, tick, _)| *tick);
         let timer = self.timers.first().map(|tick| tick.next_multiple_of(tick_ms).max(self.now));
-        sides.chain(self.waiting.first()).chain(timer.filter(|_| !self.ended)).min()
+        let forgotten = self.forgetting.first().filter(|_| self.is_saved);
+        sides.chain(self.waiting.first()).chain(timer.filter(|_| !self.ended)).chain(forgotten).min()
     }
 
     /// The tick at which the next timers are worked on their own, if that is before `frontier`.

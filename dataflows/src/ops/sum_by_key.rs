@@ -12,15 +12,18 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 
 use hashbrown::HashMap;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::ParallelizationContract;
 
 use super::by_tick::{ByTick, by_tick};
 use crate::Tick;
+use crate::checkpoint::{Damage, Entries, Op, Out, Saved, Whose};
 use crate::keys::Keyed;
 
 /// A group sum: commutative, and every addend has an inverse.
-pub trait Sum: Clone + Default + PartialEq + 'static {
+pub trait Sum: Clone + Default + PartialEq + Serialize + DeserializeOwned + 'static {
     /// Adds.
     fn add(&mut self, addend: &Self);
     /// Whether nothing stands behind the sum any more: the key then has no row.
@@ -55,6 +58,10 @@ pub trait Teller: 'static {
     type Side: Clone + 'static;
     /// What is told.
     type Out: Default + Clone + 'static;
+    /// A key, as another worker would know it.
+    type KeptKey: Serialize + DeserializeOwned;
+    /// What is saved beside the sums.
+    type Own: Serialize + DeserializeOwned;
 
     /// Tells that a sum changed; `None` where it was or is void.
     fn tell(
@@ -82,19 +89,29 @@ pub trait Teller: 'static {
     fn rest(&mut self, sums: Vec<(Self::Key, Self::Sum)>, at_end: bool, out: &mut Self::Out);
     /// Whether `out` is worth sending.
     fn is_full(out: &Self::Out) -> bool;
+    /// A key as it is saved, and the key of who owns it.
+    fn keep_key(&self, key: &Self::Key) -> (u128, Self::KeptKey);
+    /// A key that was saved.
+    fn key_back(&mut self, kept: Self::KeptKey) -> Self::Key;
+    /// What is saved beside the sums.
+    fn own(&self) -> Vec<(Whose, Self::Own)> {
+        Vec::new()
+    }
+    /// It comes back.
+    fn own_back(&mut self, _own: Self::Own) {}
 }
 
 /// See the module. `name` is the operator's name in words.
-pub fn sum_by_key<'s, T: Teller, A: Addends<T::Key, T::Sum>>(
+pub fn sum_by_key<'s, 'n, T: Teller, A: Addends<T::Key, T::Sum>>(
     addends: StreamVec<'s, Tick, A>,
     side: StreamVec<'s, Tick, (T::Side, Tick, isize)>,
     pact: impl ParallelizationContract<Tick, Vec<A>>,
-    name: &str,
+    op: impl Into<Op<'n>>,
     rest_at_end: bool,
     teller: T,
 ) -> StreamVec<'s, Tick, T::Out> {
     let sums = Sums { teller, sums: HashMap::default(), changed: Vec::new(), addends: PhantomData::<A> };
-    by_tick(addends, side, pact, name, rest_at_end, sums)
+    by_tick(addends, side, pact, op, rest_at_end, sums)
 }
 
 struct Sums<T: Teller, A> {
@@ -110,6 +127,40 @@ struct Entry<S> {
     sum: S,
     /// The last tick in which it changed, so that what stood is taken once.
     tick: Tick,
+}
+
+/// What is saved: of each key its sum, and what the teller holds beside them.
+#[derive(Serialize, Deserialize)]
+enum Kept<K, S, O> {
+    Own(O),
+    Sum(K, S),
+}
+
+impl<T: Teller, A: 'static> Saved for Sums<T, A> {
+    fn save(&mut self, _at: Tick, out: &mut Out<'_>) {
+        for (whose, own) in self.teller.own() {
+            out.put(whose, &Kept::<T::KeptKey, &T::Sum, _>::Own(own));
+        }
+        for (key, entry) in &self.sums {
+            let (owner, key) = self.teller.keep_key(key);
+            out.put(Whose::Owner(owner), &Kept::<_, _, T::Own>::Sum(key, &entry.sum));
+        }
+    }
+
+    fn load(&mut self, _at: Tick, part: &mut Entries<'_>) -> Result<(), Damage> {
+        while let Some(kept) = part.read::<Kept<T::KeptKey, T::Sum, T::Own>>()? {
+            match kept {
+                Kept::Own(own) => self.teller.own_back(own),
+                Kept::Sum(key, sum) => {
+                    let key = self.teller.key_back(key);
+                    if self.sums.insert(key, Entry { sum, tick: Tick::MAX }).is_some() {
+                        return Err(part.contradiction("a key has two sums"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl<T: Teller, A: Addends<T::Key, T::Sum>> ByTick for Sums<T, A> {

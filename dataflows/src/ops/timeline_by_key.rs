@@ -16,11 +16,14 @@
 use std::rc::Rc;
 
 use gyre_domain::money::Quantity;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
 
 use super::by_tick::{ByTick, by_tick};
 use crate::Tick;
+use crate::checkpoint::{Damage, Entries, Op, Out, Saved, Whose};
 
 mod changes;
 mod event;
@@ -47,11 +50,13 @@ pub struct Dirty {
 /// What is looked for in timelines.
 pub trait Watch: 'static {
     /// What was found in a timeline.
-    type Found: Default + Clone + PartialEq + 'static;
+    type Found: Default + Clone + PartialEq + Serialize + DeserializeOwned + 'static;
     /// What is held beside the timelines.
     type Side: Clone + 'static;
     /// What is told.
     type Out: Default + Clone + 'static;
+    /// What is saved beside the timelines.
+    type Own: Serialize + DeserializeOwned;
 
     /// Takes side rows in or out.
     fn heed(&mut self, _side: &[(Self::Side, Tick, isize)]) {}
@@ -76,6 +81,16 @@ pub trait Watch: 'static {
     fn horizon(&self, now: Tick) -> (u64, Tick);
     /// Whether `out` is worth sending.
     fn is_full(out: &Self::Out) -> bool;
+    /// The key of an account, as every worker knows it.
+    fn key(&self, account: u32) -> u128;
+    /// The number of a key here.
+    fn number(&self, key: u128) -> u32;
+    /// What is saved beside the timelines.
+    fn own(&self) -> Vec<(Whose, Self::Own)> {
+        Vec::new()
+    }
+    /// It comes back.
+    fn own_back(&mut self, _own: Self::Own) {}
 }
 
 /// How the findings of timelines are read.
@@ -88,10 +103,10 @@ pub struct Reads {
 }
 
 /// See the module. `name` is the operator's name in words.
-pub fn timeline_by_key<'s, W: Watch>(
+pub fn timeline_by_key<'s, 'n, W: Watch>(
     changes: StreamVec<'s, Tick, Rc<Changes>>,
     side: StreamVec<'s, Tick, (W::Side, Tick, isize)>,
-    name: &str,
+    op: impl Into<Op<'n>>,
     reads: Reads,
     watch: W,
 ) -> StreamVec<'s, Tick, W::Out> {
@@ -103,7 +118,7 @@ pub fn timeline_by_key<'s, W: Watch>(
         gathered: Gathered::default(),
         swept: 0,
     };
-    by_tick(changes, side, Pipeline, name, reads.rest_at_end, timelines)
+    by_tick(changes, side, Pipeline, op, reads.rest_at_end, timelines)
 }
 
 struct Timelines<W: Watch> {
@@ -190,6 +205,48 @@ impl<W: Watch> Timelines<W> {
         }
         gathered.clear();
         self.gathered = gathered;
+    }
+}
+
+/// What is saved: of each account its timeline and what was found in it.
+#[derive(Serialize, Deserialize)]
+enum Saving<T, F, O> {
+    Own(O),
+    Account(u128, T, F),
+    Swept(Tick),
+}
+
+impl<W: Watch> Saved for Timelines<W> {
+    fn save(&mut self, _at: Tick, out: &mut Out<'_>) {
+        assert!(self.reads.changes, "where nobody reads changes, nobody takes checkpoints");
+        for (whose, own) in self.watch.own() {
+            out.put(whose, &Saving::<(), (), _>::Own(own));
+        }
+        out.put(Whose::Everyone, &Saving::<(), (), W::Own>::Swept(self.swept));
+        for (account, kept) in (0..).zip(&self.kept).filter(|(_, kept)| kept.has_events()) {
+            assert!(kept.dirty.is_none(), "what changed in a tick was looked at in it");
+            let key = self.watch.key(account);
+            let kept = Saving::<_, _, W::Own>::Account(key, &kept.timeline, &kept.found);
+            out.put(Whose::Owner(key), &kept);
+        }
+    }
+
+    fn load(&mut self, _at: Tick, part: &mut Entries<'_>) -> Result<(), Damage> {
+        while let Some(saved) = part.read::<Saving<Timeline, Option<Box<W::Found>>, W::Own>>()? {
+            match saved {
+                Saving::Own(own) => self.watch.own_back(own),
+                Saving::Swept(swept) => self.swept = self.swept.max(swept),
+                Saving::Account(key, mut timeline, found) => {
+                    timeline.weigh();
+                    let account = self.watch.number(key) as usize;
+                    if self.kept.len() <= account {
+                        self.kept.resize_with(account + 1, Kept::default);
+                    }
+                    self.kept[account] = Kept { timeline, found, ..Kept::default() };
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -11,8 +11,10 @@
 use std::collections::BTreeSet;
 
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::Tick;
+use crate::checkpoint::{Damage, Entries, Out, Saved, Whose};
 use crate::keys::Keyed;
 use crate::ops::by_tick::ByTick;
 use crate::rows::{Output, Rows, Wanted};
@@ -31,6 +33,7 @@ pub struct Outbox {
 }
 
 /// A payout that is known here.
+#[derive(Serialize, Deserialize)]
 struct Kept {
     payable: Payable,
     is_held: bool,
@@ -71,11 +74,15 @@ impl Holds {
     fn add(&mut self, payable: &Payable, tick: Tick, out: &mut Outbox) {
         let kept = Kept { payable: payable.clone(), is_held: self.is_held(payable) };
         self.tell(&kept, tick, 1, out);
+        self.keep(kept);
+    }
+
+    fn keep(&mut self, kept: Kept) {
         let number = self.free.pop().unwrap_or_else(|| {
             self.kept.push(None);
             self.kept.len() as u32 - 1
         });
-        for target in payable.of {
+        for target in kept.payable.of {
             self.of.entry(target).or_default().insert(number);
         }
         self.kept[number as usize] = Some(kept);
@@ -145,6 +152,39 @@ impl Kept {
             let row = &postings[usize::from(self.is_held)];
             rows.push(Output::Postings, tick, diff, |text| text.extend_from_slice(row));
         }
+    }
+}
+
+/// What is saved: payouts by their wager, grounds by everybody.
+#[derive(Serialize, Deserialize)]
+enum Saving<K> {
+    Kept(K),
+    Ground(HoldTarget, isize),
+    Swept(Tick),
+}
+
+impl Saved for Holds {
+    fn save(&mut self, _at: Tick, out: &mut Out<'_>) {
+        out.put(Whose::Everyone, &Saving::<&Kept>::Swept(self.swept));
+        for (target, count) in &self.grounds {
+            out.put(Whose::Same, &Saving::<&Kept>::Ground(*target, *count));
+        }
+        for kept in self.kept.iter().flatten() {
+            let (HoldTarget::Wager(key) | HoldTarget::Account(key) | HoldTarget::Game(key)) =
+                kept.payable.of[0];
+            out.put(Whose::Owner(key), &Saving::Kept(kept));
+        }
+    }
+
+    fn load(&mut self, _at: Tick, part: &mut Entries<'_>) -> Result<(), Damage> {
+        while let Some(saved) = part.read::<Saving<Kept>>()? {
+            match saved {
+                Saving::Kept(kept) => self.keep(kept),
+                Saving::Ground(target, count) => _ = self.grounds.insert(target, count),
+                Saving::Swept(swept) => self.swept = self.swept.max(swept),
+            }
+        }
+        Ok(())
     }
 }
 

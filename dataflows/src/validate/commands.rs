@@ -3,6 +3,7 @@
 use gyre_domain::cause::Cause;
 use gyre_domain::lifecycle::{self, judge_identity};
 use gyre_domain::records::Record;
+use serde::{Deserialize, Serialize};
 
 use crate::Tick;
 use crate::batch::Batch;
@@ -21,7 +22,7 @@ pub struct Commands {
 }
 
 /// A command's record, with its equal copies.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Given {
     packed: Box<[u8]>,
     /// Position and tick of each copy.
@@ -102,6 +103,8 @@ impl Fold for Commands {
     type Before = Said;
     type Out = Outbox;
     type Verdict = ();
+    type Kept = Vec<Given>;
+    type Own = ();
 
     fn file(&mut self, given: &mut Vec<Given>, batch: &Batch, at: usize) {
         let (packed, head) = (batch.packed(at), batch.head(at));
@@ -188,6 +191,14 @@ impl Fold for Commands {
     fn take_side(&mut self, _side: &[((), isize)]) {}
 
     fn revise(&mut self, _given: &mut Vec<Given>) {}
+
+    fn keep(&mut self, given: &Vec<Given>) -> Vec<Given> {
+        given.clone()
+    }
+
+    fn back(&mut self, given: Vec<Given>, _at: Tick) -> Vec<Given> {
+        given
+    }
 
     fn is_full(out: &Outbox) -> bool {
         out.told.bytes() > 1 << 20

@@ -307,7 +307,8 @@ pub fn feed(steps: Steps, settings: Settings) -> Told {
     told
 }
 
-fn take(sink: &Mutex<Told>, reading: &Reading) {
+/// Takes in what is read.
+pub fn take(sink: &Mutex<Told>, reading: &Reading) {
     let mut told = sink.lock().expect("no worker panics");
     told.counts.add(&reading.counts);
     told.answers.extend(&reading.answers);

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use differential_dataflow::AsCollection;
 use gyre_dataflows::Tick;
+use gyre_dataflows::checkpoint::Whose;
 use gyre_dataflows::keys::owner;
 use gyre_dataflows::ops::fold_by_key::{Fold, Pace, Slab, Turn, Updates, fold_by_key};
 use serde::{Deserialize, Serialize};
@@ -99,7 +100,7 @@ struct Rules {
     horizon: Tick,
 }
 
-#[derive(Default, Clone)]
+#[derive(Default, Clone, Serialize, Deserialize)]
 struct Key {
     key: u128,
     records: Records,
@@ -138,6 +139,8 @@ impl Fold for Numbers {
     type Before = Before;
     type Out = Out;
     type Verdict = ();
+    type Kept = Key;
+    type Own = BTreeMap<u8, isize>;
 
     fn file(&mut self, state: &mut Key, message: &Message, at: usize) {
         let update = message.updates[at];
@@ -195,6 +198,26 @@ impl Fold for Numbers {
     }
 
     fn revise(&mut self, _state: &mut Key) {}
+
+    fn keep(&mut self, state: &Key) -> Key {
+        state.clone()
+    }
+
+    fn back(&mut self, state: Key, _at: Tick) -> Key {
+        state
+    }
+
+    fn own(&self) -> Vec<(Whose, BTreeMap<u8, isize>)> {
+        vec![(Whose::Same, self.bans.clone())]
+    }
+
+    fn own_back(&mut self, bans: BTreeMap<u8, isize>) {
+        self.bans = bans;
+    }
+
+    fn worked_through(&mut self, at: Tick) {
+        self.now = at;
+    }
 
     fn is_full(out: &Out) -> bool {
         out.changes.len() > 2

@@ -11,35 +11,23 @@ use gyre_domain::records::Topic;
 use gyre_domain::rules::Rules;
 use serde_json::Value;
 
-use crate::harness::{
-    BEFORE_DATA, Cut, Steps, Streams, Told, decoded, decoder, feed, run, settings, shuffle, span_ms,
-};
+use crate::harness::{BEFORE_DATA, Cut, Steps, Streams, Told, feed, run, settings, shuffle, span_ms};
 use crate::histories::{rules, topics};
 use crate::model::history::{Dice, history};
 use crate::model::reference::books;
+use crate::stops::admitted;
 
 /// Everything that can be read.
 const ALL: Wanted = Wanted { changes: true, postings: true };
 
 /// A random history within the law: its lines, its rules.
-fn drawn<T>(seed: u64, then: impl FnOnce(&Streams<'_>, &Rules) -> T) -> Option<T> {
+pub(super) fn drawn<T>(seed: u64, then: impl FnOnce(&Streams<'_>, &Rules) -> T) -> Option<T> {
     let (streams, settings) = history(seed, [5, 12, 30, 30, 60][seed as usize % 5]);
     // What comes and goes does so under a horizon of its own.
     let is_late = |row: &Value| row["topic"] == "commands" && row["cause"] == "past_horizon";
     let has_late = books(&streams, &settings).rejects.iter().any(is_late);
     let (topics, rules) = (topics(&streams), rules(&settings));
     (span_ms(&topics, &rules) <= rules.horizon_ms && !has_late).then(|| then(&topics, &rules))
-}
-
-/// Records with their ticks, reference rows first: what random steps are made of.
-fn admitted(streams: &Streams<'_>, rules: &Rules, workers: usize) -> Vec<(Tick, Batch)> {
-    let decoder = decoder(rules, &settings(rules, workers, ALL));
-    let (references, data) = decoded(streams, rules, &decoder);
-    let references = references.into_iter().flat_map(|part| part.batches).map(|batch| (1, batch.at(1)));
-    let data = data.into_iter().flat_map(|(tick, part)| {
-        part.batches.into_iter().map(move |batch| (tick, batch.not_before(BEFORE_DATA)))
-    });
-    references.chain(data).filter(|(_, batch)| !batch.is_void()).collect()
 }
 
 /// Each tick at its own, several in a step now and then.

@@ -54,6 +54,8 @@ impl Teller for Groups {
     type Sum = Group;
     type Side = ();
     type Out = Out;
+    type KeptKey = u64;
+    type Own = ();
 
     fn tell(&mut self, key: &u64, before: Option<&Group>, after: Option<&Group>, tick: Tick, out: &mut Out) {
         assert!(before != after, "only changes are told");
@@ -77,6 +79,14 @@ impl Teller for Groups {
     fn rest(&mut self, sums: Vec<(u64, Group)>, at_end: bool, out: &mut Out) {
         let rows = sums.into_iter().map(|(key, sum)| (key, sum.amount, sum.count));
         if at_end { out.rest.extend(rows) } else { out.left.extend(rows) }
+    }
+
+    fn keep_key(&self, key: &u64) -> (u128, u64) {
+        (u128::from(*key) << 64, *key)
+    }
+
+    fn key_back(&mut self, key: u64) -> u64 {
+        key
     }
 
     fn is_full(out: &Out) -> bool {

@@ -314,6 +314,7 @@ impl Watch for Everything {
     type Found = Found;
     type Side = ();
     type Out = Out;
+    type Own = ();
 
     fn watch(&self, _account: u32, timeline: &mut Timeline, dirty: Dirty, found: &mut Found) {
         let Run { sum, lowest, since_ms } = timeline.run();
@@ -348,6 +349,14 @@ impl Watch for Everything {
 
     fn horizon(&self, _now: Tick) -> (u64, Tick) {
         (0, 1)
+    }
+
+    fn key(&self, account: u32) -> u128 {
+        account.into()
+    }
+
+    fn number(&self, key: u128) -> u32 {
+        key as u32
     }
 
     fn is_full(out: &Out) -> bool {

@@ -5,11 +5,13 @@
 //! are exact: `up = max(0, up + z − slack)`, `down = max(0, down − z − slack)`. A game drifts where one of them goes
 //! beyond the limit. Hours without a figure change nothing.
 
+use serde::{Deserialize, Serialize};
+
 /// A figure or sum, in ten-thousandths.
 type Figure = i128;
 
 /// Which way a game drifts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Direction {
     /// It pays more than it should.
     Up,
@@ -28,7 +30,7 @@ impl Direction {
 }
 
 /// The highest sum of all hours.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Peak {
     /// Whose sum.
     pub direction: Direction,
@@ -43,7 +45,7 @@ pub struct Peak {
 }
 
 /// One sum as it stands after an hour.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 struct Run {
     sum: Figure,
     since: u32,
@@ -62,7 +64,7 @@ impl Run {
 }
 
 /// Both sums after an hour, and the highest so far.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 struct Course {
     up: Run,
     down: Run,
@@ -84,7 +86,7 @@ impl Course {
 }
 
 /// The hours of a game in a currency.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Drift {
     /// Hour since 1970 UTC, figure, whether it can change no more; in order.
     hours: Vec<(u32, Figure, bool)>,

@@ -8,8 +8,10 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// A withdrawal with what came before it, minor units.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Visit {
     /// When it was.
     pub at_ms: u64,
@@ -26,7 +28,7 @@ pub struct Visit {
 }
 
 /// Money that came in, and that was played with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Flow {
     /// Minor units.
     pub deposited: i128,
@@ -56,7 +58,7 @@ impl Visit {
 }
 
 /// Payments of a gaming day that come to more than a limit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Structured {
     /// Days since 1970 on the zone's calendar.
     pub day: i32,
@@ -97,7 +99,7 @@ pub struct Turnover {
 }
 
 /// By what payments of a day are judged.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Limit {
     /// Of one payment, and of a day's.
     pub limit: i128,
@@ -125,7 +127,7 @@ impl TermsByTime for Terms {
 }
 
 /// What was found, the worst with how many there are.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Suspicions {
     /// The withdrawal with the lowest ratio, the earliest of equals.
     pub visit: Option<(Visit, u64)>,
@@ -134,7 +136,7 @@ pub struct Suspicions {
 }
 
 /// The payments of one account that moved money from or to outside, and what was found in them.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct Payments {
     /// Time, minor units (a withdrawal's are negative); in order of time, deposits first.
     moved: Vec<(u64, i64)>,

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use differential_dataflow::VecCollection;
+use differential_dataflow::{AsCollection, VecCollection};
 use gyre_domain::cover::{Cover, Covering};
 use gyre_domain::currency::Currency;
 use hashbrown::HashMap;
@@ -19,6 +19,8 @@ use timely::dataflow::operators::vec::Map;
 use super::components::Rider;
 use super::telling::{self, Covered, Line};
 use crate::Tick;
+use crate::checkpoint::later::{HandIn, hand_in};
+use crate::checkpoint::{Damage, Entries, Out, Saved, Saving, Whose, traces};
 use crate::graph::Settings;
 use crate::keys::{JobKey, Keyed, owner};
 use crate::ops::by_tick::{ByTick, by_tick};
@@ -62,11 +64,13 @@ struct Rounds {
 pub fn gather<'s>(
     bets: StreamVec<'s, Tick, (Bet, Tick, isize)>,
     settings: &Settings,
+    saving: &Saving,
 ) -> StreamVec<'s, Tick, (Share, Tick, isize)> {
     let (workers, scope) = (settings.workers, bets.scope());
     let by_round = Exchange::new(move |(bet, ..): &(Bet, Tick, isize)| owner(bet.round, workers) as u64);
     let rounds = Rounds { rounds: HashMap::default(), horizon_ms: settings.horizon_ms, swept_ms: 0 };
-    by_tick(bets, empty(scope), by_round, "gather bets by round", false, rounds).flat_map(|shares| shares)
+    let op = saving.op("gather bets by round");
+    by_tick(bets, empty(scope), by_round, op, false, rounds).flat_map(|shares| shares)
 }
 
 /// What each player staked in a round and got back; nothing where none of it can cover the rest.
@@ -87,6 +91,24 @@ fn shares(bets: &Bets) -> Vec<Share> {
     });
     let shares: Vec<Share> = shares.collect();
     if all.is_mixed() { shares } else { Vec::new() }
+}
+
+/// Bets by their round.
+impl Saved for Rounds {
+    fn save(&mut self, _at: Tick, out: &mut Out<'_>) {
+        out.put(Whose::Everyone, &(self.swept_ms, None::<(u128, Vec<Bet>)>));
+        for (round, bets) in &self.rounds {
+            out.put(Whose::Owner(*round), &(0u64, Some((round, bets.as_slice()))));
+        }
+    }
+
+    fn load(&mut self, _at: Tick, part: &mut Entries<'_>) -> Result<(), Damage> {
+        while let Some((swept_ms, bets)) = part.read::<(u64, Option<(u128, Vec<Bet>)>)>()? {
+            self.swept_ms = self.swept_ms.max(swept_ms);
+            self.rounds.extend(bets.map(|(round, bets)| (round, Bets::from_vec(bets))));
+        }
+        Ok(())
+    }
 }
 
 impl ByTick for Rounds {
@@ -149,9 +171,14 @@ impl ByTick for Rounds {
 pub fn asking<'s>(
     shares: VecCollection<'s, Tick, Share>,
     players: VecCollection<'s, Tick, Player>,
+    saving: &Saving,
 ) -> VecCollection<'s, Tick, (u128, Rider)> {
+    let (stood, back) = hand_in(players.scope(), "hand in names of players", saving);
+    let players = if saving.is_on() { players.concat(stood.as_collection()) } else { players };
     let names =
         players.map(|player| (player.key, player.name)).arrange_by_key_named("arrange names by player");
+    let entry = |key: &u128, name: &Named| (*key, Player { key: *key, name: name.clone() });
+    traces::keep(&saving.op("arrange names by player"), &names, entry, Some(back));
     shares
         .map(|share| (share.player, ()))
         .arrange_by_key_named("arrange those who share rounds")
@@ -174,13 +201,15 @@ pub fn opposite_betting<'s>(
     shares: VecCollection<'s, Tick, Share>,
     asked: VecCollection<'s, Tick, (Asked, Arc<Ruling>)>,
     settings: &Settings,
+    (saving, back): (&Saving, HandIn<(Share, Tick, isize)>),
 ) -> VecCollection<'s, Tick, Line> {
     let keys = settings.keys;
     let asked = asked.map(|((player, group, name), ruling)| (player, (group, name, ruling)));
     let asked = asked.arrange_by_key_named("arrange components by player");
+    let shares = shares.map(|share| (share.player, share)).arrange_by_key_named("arrange shares by player");
+    let entry = |player: &u128, share: &Share| (*player, share.clone());
+    traces::keep(&saving.op("arrange shares by player"), &shares, entry, Some(back));
     shares
-        .map(|share| (share.player, share))
-        .arrange_by_key_named("arrange shares by player")
         .join_core(asked, |_, share, (group, name, ruling)| {
             let value = (name.clone(), share.clone(), Arc::clone(ruling));
             Some(((*group, share.currency, share.round), value))

@@ -11,6 +11,7 @@ use timely::dataflow::operators::core::{Filter, Map};
 
 use super::components::{Part, Told};
 use crate::Tick;
+use crate::checkpoint::{Damage, Entries, Out, Saved, Saving, Whose};
 use crate::graph::Settings;
 use crate::ops::by_tick::{ByTick, by_tick};
 use crate::rulebook::{RuleChange, RuleRow, Rulebook, Ruling};
@@ -41,6 +42,8 @@ pub(super) struct Rules<'s, 'a> {
     pub(super) in_force: StreamVec<'s, Tick, RuleChange>,
     /// Of the graph.
     pub(super) settings: &'a Settings,
+    /// Who takes checkpoints.
+    pub(super) saving: &'a Saving,
 }
 
 impl<'s> Rules<'s, '_> {
@@ -65,7 +68,7 @@ impl<'s> Rules<'s, '_> {
         let side = self.in_force.clone().filter(move |(row, ..)| row.kind == kind);
         let rules = Rulebook::new(&self.settings.config);
         let ruled = Ruled { kind, rules, tenants: BTreeMap::new() };
-        let judged = by_tick(data.inner, side, Pipeline, name, false, ruled);
+        let judged = by_tick(data.inner, side, Pipeline, self.saving.op(name), false, ruled);
         judged.flat_map(|judged| judged).as_collection()
     }
 }
@@ -83,6 +86,20 @@ struct Ruled<D> {
 impl<D: OfTenant> Ruled<D> {
     fn newest(&self, tenant: &str) -> Arc<Ruling> {
         Arc::new(self.rules.ruling(self.rules.of(tenant, self.kind).newest()).clone())
+    }
+}
+
+/// Only the rules: what stands is handed in again, and judged anew by them.
+impl<D: OfTenant> Saved for Ruled<D> {
+    fn save(&mut self, _at: Tick, out: &mut Out<'_>) {
+        out.put(Whose::Same, &self.rules);
+    }
+
+    fn load(&mut self, _at: Tick, part: &mut Entries<'_>) -> Result<(), Damage> {
+        while let Some(rules) = part.read()? {
+            self.rules = rules;
+        }
+        Ok(())
     }
 }
 

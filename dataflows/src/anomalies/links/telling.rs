@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::components::{LISTED, Part, Told};
 use crate::Tick;
+use crate::checkpoint::{Damage, Entries, Out, Saved, Whose};
 use crate::ops::by_tick::ByTick;
 use crate::rows::{Anomaly, AnomalyKind, Object, Output, Wanted, push_string, write};
 use crate::rulebook::Ruling;
@@ -99,12 +100,38 @@ fn list<'o, 'n>(evidence: Object<'o>, name: &str, names: impl Iterator<Item = &'
 pub struct Teller {
     wanted: Wanted,
     standing: BTreeMap<Line, isize>,
+    /// What stood at a checkpoint is handed in again: it was told.
+    told_through: Option<Tick>,
 }
 
 impl Teller {
     /// A teller of nothing yet.
     pub fn new(wanted: Wanted) -> Self {
-        Self { wanted, standing: BTreeMap::new() }
+        Self { wanted, standing: BTreeMap::new(), told_through: None }
+    }
+
+    fn tell(&self, line: &Line, tick: Tick, diff: isize, out: &mut Found) {
+        let (kind, row) = match line {
+            Line::Row(kind, row) => (*kind, row),
+            &Line::Ground(target) => return out.grounds.push(Ground { target, tick, diff }),
+        };
+        out.told.counts.anomalies[kind as usize] += diff as i64;
+        if self.wanted.changes {
+            let changes = &mut out.told.changes;
+            changes.push(Output::Anomalies, tick, diff as i64, |text| text.extend_from_slice(row));
+        }
+    }
+}
+
+/// Nothing but that there was a checkpoint: what stands follows from what is handed in.
+impl Saved for Teller {
+    fn save(&mut self, _at: Tick, out: &mut Out<'_>) {
+        out.put(Whose::Same, &());
+    }
+
+    fn load(&mut self, at: Tick, _part: &mut Entries<'_>) -> Result<(), Damage> {
+        self.told_through = Some(at);
+        Ok(())
     }
 }
 
@@ -122,19 +149,12 @@ impl ByTick for Teller {
         for (line, _, diff) in updates {
             *net.entry(line).or_default() += diff;
         }
+        let was_told = self.told_through.is_some_and(|through| tick <= through);
         for (line, diff) in net.into_iter().filter(|(_, diff)| *diff != 0) {
-            let (kind, row) = match line {
-                Line::Row(kind, row) => (*kind, row),
-                &Line::Ground(target) => {
-                    out.grounds.push(Ground { target, tick, diff });
-                    continue;
-                }
-            };
-            out.told.counts.anomalies[kind as usize] += diff as i64;
-            if self.wanted.changes {
-                let changes = &mut out.told.changes;
-                changes.push(Output::Anomalies, tick, diff as i64, |text| text.extend_from_slice(row));
+            if !was_told {
+                self.tell(line, tick, diff, out);
             }
+            let Line::Row(..) = line else { continue };
             let standing = self.standing.entry(line.clone()).or_default();
             *standing += diff;
             if *standing == 0 {

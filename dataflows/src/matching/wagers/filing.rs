@@ -130,6 +130,13 @@ impl Wagers {
 
     /// Turns a simple key into a list.
     pub(super) fn make_list(&mut self, slot: &mut Slot) {
+        let records = self.records_of(slot);
+        self.free_kept(slot);
+        *slot = self.slot_of_list(records);
+    }
+
+    /// The records of a simple key, as they would be filed in a list.
+    pub(super) fn records_of(&self, slot: &Slot) -> Vec<Filed> {
         let mut records = Vec::new();
         let mut packed = Vec::new();
         if slot.has(WAGER) {
@@ -141,13 +148,17 @@ impl Wagers {
             pack(&Record::Outcome(self.settle_of(slot)), self.kept_settle(slot).position, &mut packed);
             records.push(Filed::from_packed(true, Packed(&packed)));
         }
-        self.free_kept(slot);
+        records
+    }
+
+    /// The slot of a key whose records are a list.
+    pub(super) fn slot_of_list(&mut self, records: Vec<Filed>) -> Slot {
         let number = self.free_lists.pop().unwrap_or_else(|| {
             self.lists.push(Vec::new());
             self.lists.len() as u32 - 1
         });
         self.lists[number as usize] = records;
-        *slot = Slot { account: number, placed: u64::from(MANY), ..Slot::default() };
+        Slot { account: number, placed: u64::from(MANY), ..Slot::default() }
     }
 
     /// Files a record in a key's list, which a simple key becomes.
@@ -174,16 +185,22 @@ impl Wagers {
         let number = slot.account;
         let records = std::mem::take(&mut self.lists[number as usize]);
         self.free_lists.push(number);
-        *slot = Slot::default();
+        *slot = self.slot_of(&records);
+    }
+
+    /// The slot of a key that is simple.
+    pub(super) fn slot_of(&mut self, records: &[Filed]) -> Slot {
+        let mut slot = Slot::default();
         let at = |is_outcome| records.iter().find(|filed| filed.is_outcome == is_outcome);
         if let Some(wager) = at(false) {
             let head = self.head_of_wager(&wager.packed().wager());
-            self.file_wager(slot, &head, Packed(&wager.only_copy()));
+            self.file_wager(&mut slot, &head, Packed(&wager.only_copy()));
         }
         if let Some(settle) = at(true) {
             let head = head_of_settle(&settle.packed().outcome());
-            self.file_settle(slot, &head, Packed(&settle.only_copy()));
+            self.file_settle(&mut slot, &head, Packed(&settle.only_copy()));
         }
+        slot
     }
 
     pub(super) fn head_of_wager(&self, wager: &Wager<'_>) -> Head {

@@ -162,20 +162,19 @@ impl Wagers {
     }
 
     /// What the wager says of links.
-    fn tied(&self, slot: &Slot) -> Option<Box<Tied>> {
+    pub(super) fn tied(&self, slot: &Slot) -> Option<Box<Tied>> {
         let settled = slot.has(SETTLED).then(|| (slot.payout.into(), slot.settled_at_ms()));
         slot.has(TIED).then(|| Tied::of_wager(&self.wager_of(slot), settled, &self.settings.keys)).flatten()
     }
 
     /// The same in a plain turn: what it used is told when it comes, its part in the round once it is settled.
-    fn tie_plain(&mut self, is_new: bool, after: &Slot, tick: Tick, out: &mut Outbox) {
+    fn tie_plain(&self, is_new: bool, after: &Slot, tick: Tick, out: &mut Outbox) {
         if !after.has(TIED) {
             return;
         }
         let settled = after.has(SETTLED).then(|| (after.payout.into(), after.settled_at_ms()));
-        let mut ties = std::mem::take(&mut self.writer.ties);
-        ties.tell_plain(&self.wager_of(after), (is_new, settled), &self.settings.keys, tick, out);
-        self.writer.ties = ties;
+        let (mut ties, keys) = (self.writer.ties.borrow_mut(), &self.settings.keys);
+        ties.tell_plain(&self.wager_of(after), (is_new, settled), keys, tick, out);
     }
 
     pub(super) fn play(&self, slot: &Slot) -> Option<Play> {

@@ -1,5 +1,6 @@
 //! The last stakes of a timeline before what it still knows, packed: most accounts hold nothing else.
 
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 /// How many stakes before one it is measured against.
@@ -10,7 +11,7 @@ type Stake = (u64, i64);
 
 /// At most [`BASELINE`] stakes in order of time: each as the time since the one before it and its amount, both in
 /// groups of seven bits, the lowest first. A stake of some hundreds a minute after another takes five bytes.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Stakes {
     bytes: Box<[u8]>,
 }

@@ -2,6 +2,7 @@
 
 use gyre_domain::integrity::payments::Payments;
 use gyre_domain::money::Quantity;
+use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::event::{EVENT, Event, PAYMENT, STAKE, WAGER};
@@ -14,7 +15,7 @@ const BLOCK: usize = 128;
 const WORTH_FORGETTING: usize = 16;
 
 /// A running balance and how low it has been.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Run {
     /// The balance.
     pub sum: i128,
@@ -46,15 +47,19 @@ impl Run {
     }
 }
 
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Block {
     events: Vec<Event>,
+    #[serde(skip)]
     sum: i64,
     /// The lowest prefix sum of the block, at most 0.
+    #[serde(skip)]
     lowest: i64,
     /// What its events put at stake for good.
+    #[serde(skip)]
     staked: i64,
     /// What holds before the block, where the blocks before it have been read.
+    #[serde(skip)]
     before: Run,
 }
 
@@ -69,11 +74,12 @@ impl Block {
     }
 }
 
-/// The events of one account.
-#[derive(Default)]
+/// The events of one account. What follows from them is not saved, but weighed again.
+#[derive(Default, Serialize, Deserialize)]
 pub struct Timeline {
     blocks: Vec<Block>,
     /// The blocks whose `before` holds.
+    #[serde(skip)]
     read: usize,
     /// What the forgotten events amount to.
     forgotten: Run,
@@ -133,6 +139,11 @@ impl Timeline {
             self.forgotten_stakes.remove((event.at_ms(), -event.amount));
         }
         self.read = 0;
+    }
+
+    /// Weighs what was loaded.
+    pub(super) fn weigh(&mut self) {
+        self.blocks.iter_mut().for_each(Block::weigh);
     }
 
     fn insert(&mut self, event: Event) {
