@@ -102,8 +102,7 @@ fn run(name: &str, links: u64, workers: usize) -> Took {
         let rows = Arc::clone(&told);
         let (mut input, probe) = worker.dataflow::<Tick, _, _>(|scope| {
             let (input, ties) = scope.new_input();
-            let (bets, players) = (empty(scope), empty(scope));
-            let inputs = LinkStreams { ties, bets, players };
+            let inputs = LinkStreams { ties, bets: empty(scope), players: empty(scope) };
             let told = links::build(inputs, empty(scope), &settings, &Saving::off());
             let told = told.inspect(move |found| {
                 rows.lock().expect("no worker fails").2 += found.told.changes.iter().count();

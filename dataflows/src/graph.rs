@@ -203,8 +203,7 @@ fn build_both<'s>(
         let (grounds, told) = judge(BESIDE, figures.clone(), inputs.clone(), &accounts, other, &off);
         (settle::moves_beside(matched.payables.clone(), grounds, other), told)
     });
-    let stages = [Stage::Aggregates, Stage::Anomalies].map(Stage::name);
-    let (grounds, judged) = judge(stages, figures, inputs, &accounts, settings, saving);
+    let (grounds, judged) = judge(IN_FORCE, figures, inputs, &accounts, settings, saving);
     let settled = scope.region_named(Stage::Settle.name(), |region| {
         let seen = region.concatenate([sound.seen.enter(region), matched.seen.enter(region)]);
         let (decided, grounds) = (sound.decided.enter(region), grounds.enter(region));
@@ -243,7 +242,9 @@ fn in_force<'s>(
     anomalies::Rules { standing, in_force }
 }
 
-/// The regions of [`judge`] under other rules.
+/// The regions of [`judge`] under the rules in force.
+const IN_FORCE: [&str; 2] = [Stage::Aggregates.name(), Stage::Anomalies.name()];
+/// The same under other rules.
 const BESIDE: [&str; 2] = ["aggregates under other rules", "anomalies under other rules"];
 
 /// On what rules hold payouts, and what they tell of figures, records and links. `stages` are the names of the regions.

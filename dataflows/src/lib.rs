@@ -89,7 +89,7 @@ impl Stage {
     ];
 
     /// Its name in regions, metrics and the console.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Stage::Decode => "decode",
             Stage::Validate => "validate",

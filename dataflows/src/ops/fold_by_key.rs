@@ -136,12 +136,8 @@ pub fn fold_in_loop<'s, 'n, F: Fold>(
                 verdicts_output.session(verdicts_now).give_iterator(keyed.verdicts.drain(..));
                 done
             };
-            let least = keyed.least_to_come(through.records);
-            held.iter_mut().skip(usize::from(keyed.unsent)).for_each(|held| held.advance(least));
-            match done {
-                true => held.iter_mut().for_each(Held::release),
-                false if through.is_end() => activator.activate(),
-                false => {}
+            if keyed.go_on(&mut held, through, done) {
+                activator.activate();
             }
         }
     });
@@ -244,6 +240,16 @@ impl<F: Fold> Keyed<F> {
         self.verdicts.append(&mut F::verdicts(&mut self.out));
         self.fold.seal(tick, is_last, &mut self.out);
         send(std::mem::take(&mut self.out));
+    }
+
+    /// Holds on to what may still be told, or to nothing when all is `done`; says whether it is to be called again.
+    fn go_on(&self, held: &mut [Held], through: Through, done: bool) -> bool {
+        let least = self.least_to_come(through.records);
+        held.iter_mut().skip(usize::from(self.unsent)).for_each(|held| held.advance(least));
+        if done {
+            held.iter_mut().for_each(Held::release);
+        }
+        !done && through.is_end()
     }
 
     /// The least tick at which something may still be told: of updates that wait, or of timers that will fire.
