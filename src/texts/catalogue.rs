@@ -41,8 +41,7 @@ texts! {
     OutputUnwritableHelp: "choose a folder you may write to with --output", "--output으로 쓸 수 있는 폴더를 지정하십시오";
     OutputNotFolder: "{path} is not a folder", "{path}은(는) 폴더가 아닙니다";
     OutputInTheWay: "{path} is a folder and in the way of an output", "{path} 폴더가 출력 파일의 자리를 막고 있습니다";
-    OutputInTheWayHelp: "move it away or choose another folder with --output",
-        "옮기거나 --output으로 다른 폴더를 지정하십시오";
+    OutputInTheWayHelp: "move it away or choose another folder with --output", "옮기거나 --output으로 다른 폴더를 지정하십시오";
     OutputBusy: "another gyre is writing to {path}", "다른 gyre가 {path}에 쓰고 있습니다";
     OutputBusyHelp: "wait for it, or choose another folder with --output",
         "끝나기를 기다리거나 --output으로 다른 폴더를 지정하십시오";
@@ -145,10 +144,8 @@ texts! {
     BadNameHelp: "a name is 1 to 64 letters, digits, `-`, `_` or `.`", "이름은 영문자, 숫자, `-`, `_`, `.`의 1~64자입니다";
     NotList: "`{name}` is a list of times in brackets, not {found}", "`{name}`은(는) 대괄호로 감싼 시간 목록이며 {found}이(가) 아닙니다";
     TooMany: "`{name}` takes at most {max} times", "`{name}`에는 최대 {max}개까지 쓸 수 있습니다";
-    OutOfRange: "`{name}` must be from {min} to {max}; it is {found}",
-        "`{name}`은(는) {min}에서 {max} 사이여야 하나 {found}입니다";
-    NotMultiple: "`{name}` must be a multiple of {step}; it is {found}",
-        "`{name}`은(는) {step}의 배수여야 하나 {found}입니다";
+    OutOfRange: "`{name}` must be from {min} to {max}; it is {found}", "`{name}`은(는) {min}에서 {max} 사이여야 하나 {found}입니다";
+    NotMultiple: "`{name}` must be a multiple of {step}; it is {found}", "`{name}`은(는) {step}의 배수여야 하나 {found}입니다";
     OpenHorizonShort: "`horizon_open_ms` ({open}) is below `horizon_ms` ({horizon})",
         "`horizon_open_ms`({open})가 `horizon_ms`({horizon})보다 작습니다";
     OpenHorizonShortHelp: "an open wager is kept at least as long as a settled one: write {horizon} or more",
@@ -161,8 +158,7 @@ texts! {
         "통화 코드는 공백 없는 ASCII 1~7자이며 대문자를 권합니다";
     CurrencyKnown: "`{name}` has {known} digits, which cannot become {found}",
         "`{name}`의 소수 자릿수는 {known}이며 {found}(으)로 바꿀 수 없습니다";
-    CurrencyKnownHelp: "take the line out, or give the currency a code of its own",
-        "그 줄을 지우거나 다른 통화 코드를 쓰십시오";
+    CurrencyKnownHelp: "take the line out, or give the currency a code of its own", "그 줄을 지우거나 다른 통화 코드를 쓰십시오";
     WriteInstead: "write {text}", "{text}(으)로 쓰십시오";
     WriteDefault: "write a value in that range; the default is {text}", "그 범위의 값을 쓰십시오. 기본값은 {text}입니다";
     ConfigSound: "{path} is sound", "{path}에 문제가 없습니다";
@@ -229,8 +225,7 @@ texts! {
         "[sinks.files] 아래 `path`에 변경 내역을 둘 폴더를 쓰거나 [sinks.kafka], [sinks.postgres]를 쓰십시오";
     LiveFolderHelp: "name the folder that wagers.jsonl, outcomes.jsonl and so on grow in: `path` under [source.folder]",
         "[source.folder] 아래 `path`에 wagers.jsonl, outcomes.jsonl 등이 늘어나는 폴더를 쓰십시오";
-    LiveNoPartition: "the job has read {partition}, which the source does not have",
-        "작업이 읽던 {partition}이(가) 소스에 없습니다";
+    LiveNoPartition: "the job has read {partition}, which the source does not have", "작업이 읽던 {partition}이(가) 소스에 없습니다";
     LiveNoPartitionHelp: "name the source that the job was begun with, or begin another job: new --state, empty sinks",
         "작업을 시작한 소스를 지정하거나, 새 --state와 빈 싱크로 다른 작업을 시작하십시오";
     LiveTruncated: "{path} is shorter than what was read of it", "{path}이(가) 이미 읽은 길이보다 짧아졌습니다";

@@ -243,7 +243,8 @@ fn asked(list: List, query: &str) -> Result<(Asked, Option<u64>), Refusal> {
             }
             _ => {
                 let filter = list.filters().iter().find(|filter| **filter == name).ok_or_else(bad)?;
-                let is_name = value.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+                let fits = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+                let is_name = !value.is_empty() && value.bytes().all(fits);
                 is_name.then(|| asked.filters.push((filter, value.to_owned()))).ok_or_else(bad)?;
             }
         }
@@ -288,6 +289,7 @@ mod tests {
             "cursor=7-0",
             "cursor=7-zz",
             "cursor=7-+1",
+            "kind=",
             "kind=%61",
             "kind=Velocity",
         ] {
