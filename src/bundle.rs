@@ -17,7 +17,9 @@ use toml::{Table, Value};
 
 use crate::cli::BundleArgs;
 use crate::client;
+use crate::config::secrets;
 use crate::error::{Domain, Error, Result, unreadable};
+use crate::remote;
 use crate::texts::{Key, Lang, Phrase};
 
 /// What a run is asked, and where the answers go.
@@ -34,8 +36,6 @@ const HIDDEN: &str = "…";
 /// Settings whose names have one of these in them may be secrets, or tell who somebody is.
 const SECRET: [&str; 9] =
     ["password", "passphrase", "secret", "token", "key", "credential", "user", "url", "jaas"];
-/// How a setting refers to a secret instead of having it.
-const REFERENCES: [&str; 3] = ["env:", "file:", "vault:"];
 
 /// Makes the file, and says what is in it.
 ///
@@ -72,12 +72,10 @@ fn version() -> String {
     let system = rustix::system::uname();
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let features = [("kafka", cfg!(feature = "kafka")), ("postgres", cfg!(feature = "postgres"))];
-    let features: Vec<&str> = features.iter().filter(|(_, is_in)| *is_in).map(|(name, _)| *name).collect();
     format!(
         "gyre {}\nfeatures: {}\nsystem: {} {} {}\ncores: {cores}\n{}\n",
         env!("CARGO_PKG_VERSION"),
-        features.join(", "),
+        remote::built_in(),
         system.sysname().to_string_lossy(),
         system.release().to_string_lossy(),
         system.machine().to_string_lossy(),
@@ -102,7 +100,7 @@ fn hide(name: &str, value: &mut Value) {
     match value {
         Value::Table(table) => table.iter_mut().for_each(|(name, value)| hide(name, value)),
         Value::Array(items) => items.iter_mut().for_each(|item| hide(&name, item)),
-        Value::String(says) if REFERENCES.iter().any(|reference| says.starts_with(reference)) => {}
+        Value::String(says) if secrets::is_reference(says) => {}
         value if SECRET.iter().any(|secret| name.contains(secret)) => *value = HIDDEN.into(),
         // Whatever its name is: who connects there, and with what.
         Value::String(says) if says.contains('@') => *value = HIDDEN.into(),

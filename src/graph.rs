@@ -110,8 +110,8 @@ impl Flow {
             first.edges.iter().map(|edge| ((&edge.from, &edge.to), edge.batches)).collect();
         let ways = then.edges.iter().map(|edge| {
             let before = went.get(&(&edge.from, &edge.to)).copied().unwrap_or(0);
-            let batches = edge.batches.checked_sub(before).unwrap_or(edge.batches);
-            Way { from: edge.from.clone(), to: edge.to.clone(), per_s: batches as f64 / seconds }
+            let per_s = per_s(before, edge.batches, time);
+            Way { from: edge.from.clone(), to: edge.to.clone(), per_s }
         });
         Self { at: then.as_of.at.clone(), stages: stages.collect(), ways: ways.collect() }
     }
@@ -124,6 +124,11 @@ impl Flow {
 
 fn key<'n>(stage: &'n str, load: &'n Load) -> (&'n str, usize, &'n str) {
     (stage, load.process, &load.worker)
+}
+
+/// How fast a count went from one answer to the next. Whoever began anew in between counts from nothing.
+pub fn per_s(before: u64, now: u64, time: Duration) -> f64 {
+    now.checked_sub(before).unwrap_or(now) as f64 / time.as_secs_f64().max(0.001)
 }
 
 /// A share for people.

@@ -11,6 +11,13 @@ use crate::sink::live::LiveSink;
 use crate::source::Source;
 use crate::texts::{Key, Phrase};
 
+/// The names of those that were built in, with commas between them.
+pub fn built_in() -> String {
+    let features = [("kafka", cfg!(feature = "kafka")), ("postgres", cfg!(feature = "postgres"))];
+    let built: Vec<&str> = features.iter().filter(|(_, is_in)| *is_in).map(|(name, _)| *name).collect();
+    built.join(",")
+}
+
 /// The source that the config names, if it is one of these.
 ///
 /// # Errors

@@ -104,14 +104,7 @@ impl Rows {
 
     fn freshness(&mut self, status: &Status) {
         self.table.section(self.say(Key::StatusFresh));
-        let state = match status.state {
-            State::Hydrating => Key::StatusHydrating,
-            State::Ready => Key::StatusReady,
-            State::Behind => Key::StatusBehind,
-        };
-        let age =
-            status.behind_ms.map_or_else(|| "-".to_owned(), |ms| format!("{:.1} s", ms as f64 / 1_000.0));
-        self.row(self.say(Key::StatusAge), age, self.say(state));
+        self.row(self.say(Key::StatusAge), age(status), self.say(state(status)));
         self.row(self.say(Key::StatusAsOf), String::new(), status.as_of.at.clone());
         let start = Phrase::new(Key::StatusStart).with("generation", status.generation);
         self.row(self.say(Key::StatusJob), String::new(), format!("{}, {}", status.job, self.say(start)));
@@ -143,10 +136,8 @@ impl Rows {
     fn sinks(&mut self, status: &Status) {
         self.table.section(self.say(Key::StatusSinks));
         for sink in &status.sinks {
-            let Sink { name, tick, records, errors, troubled } = sink;
-            let behind_ms = status.as_of.tick.saturating_sub(*tick);
-            let behind = Phrase::new(Key::StatusSinkBehind)
-                .with("seconds", format!("{:.1}", behind_ms as f64 / 1_000.0));
+            let Sink { name, records, errors, troubled, .. } = sink;
+            let behind = Phrase::new(Key::StatusSinkBehind).with("seconds", behind(status, sink));
             let trouble = Phrase::new(Key::StatusSinkTrouble).with("errors", thousands(*errors));
             let says = if *troubled { self.say(trouble) } else { self.say(behind) };
             self.row(name.clone(), thousands(*records), says);
@@ -178,7 +169,7 @@ impl Rows {
 }
 
 /// The fields by which the items of each list are told apart.
-const NAMES: [&str; 8] = ["currency", "source", "partition", "name", "kind", "severity", "cause", "topic"];
+const NAMES: [&str; 7] = ["currency", "source", "partition", "name", "kind", "severity", "cause"];
 
 /// One line for each figure: what it is part of, of what there, which figure, and what it says.
 fn csv(parts: &Value) -> Result<String> {
@@ -212,6 +203,29 @@ fn figure(says: &Value) -> String {
         Value::String(says) => unarmed(says),
         says => says.to_string(),
     }
+}
+
+/// What is said of where a run is in its life.
+pub fn state(status: &Status) -> Key {
+    match status.state {
+        State::Hydrating => Key::StatusHydrating,
+        State::Ready => Key::StatusReady,
+        State::Behind => Key::StatusBehind,
+    }
+}
+
+/// How old the books are.
+pub fn age(status: &Status) -> String {
+    status.behind_ms.map_or_else(|| "-".to_owned(), |ms| format!("{} s", seconds(ms)))
+}
+
+/// How far a sink is behind, in seconds.
+pub fn behind(status: &Status, sink: &Sink) -> String {
+    seconds(status.as_of.tick.saturating_sub(sink.tick))
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{:.1}", ms as f64 / 1_000.0)
 }
 
 /// Minor units as money is written.

@@ -22,7 +22,7 @@ use ratatui_crossterm::crossterm::terminal::{
 use crate::cli::TopArgs;
 use crate::client;
 use crate::error::{Domain, Error, Result};
-use crate::graph::{Flow, graph};
+use crate::graph::{Flow, graph, per_s};
 use crate::texts::{Key, Lang, Phrase};
 use crate::watch::graph::Graph;
 use crate::watch::status::Status;
@@ -43,7 +43,7 @@ pub fn run(args: &TopArgs, lang: Lang) -> Result<()> {
     let every = Duration::from_secs(u64::from(args.interval_s));
     if !io::stdout().is_terminal() {
         thread::sleep(every);
-        let view = View::between(&first, Sample::take(&args.http_addr)?);
+        let view = View::between(&first, &Sample::take(&args.http_addr)?);
         return crate::cli::print(&printed(&view, lang)?);
     }
     let screen = Screen::open()?;
@@ -70,9 +70,9 @@ impl Sample {
 struct View {
     status: Status,
     flow: Flow,
-    /// Records a second, by topic.
-    inputs: Vec<(String, f64)>,
-    /// Changes a second, by sink.
+    /// Records a second, of each topic of the status.
+    inputs: Vec<f64>,
+    /// Changes a second, of each sink of it.
     sinks: Vec<f64>,
     /// It is shown, and not looked after.
     is_paused: bool,
@@ -81,38 +81,39 @@ struct View {
 }
 
 impl View {
-    fn between(first: &Sample, then: Sample) -> Self {
+    fn between(first: &Sample, then: &Sample) -> Self {
         let time = then.at.duration_since(first.at);
-        let per_s = |before: u64, now: u64| {
-            now.checked_sub(before).unwrap_or(now) as f64 / time.as_secs_f64().max(0.001)
-        };
         let inputs = then.status.inputs.iter().map(|input| {
             let before = first.status.inputs.iter().find(|other| other.source == input.source);
-            (input.source.clone(), per_s(before.map_or(0, |before| before.records), input.records))
+            per_s(before.map_or(0, |before| before.records), input.records, time)
         });
         let sinks = then.status.sinks.iter().map(|sink| {
             let before = first.status.sinks.iter().find(|other| other.name == sink.name);
-            per_s(before.map_or(0, |before| before.records), sink.records)
+            per_s(before.map_or(0, |before| before.records), sink.records, time)
         });
-        let (inputs, sinks) = (inputs.collect(), sinks.collect());
-        let flow = Flow::between(&first.graph, &then.graph, time);
-        Self { status: then.status, flow, inputs, sinks, is_paused: false, trouble: None }
+        Self {
+            inputs: inputs.collect(),
+            sinks: sinks.collect(),
+            status: then.status.clone(),
+            flow: Flow::between(&first.graph, &then.graph, time),
+            is_paused: false,
+            trouble: None,
+        }
     }
 }
 
 /// Shows one answer after another.
 fn watch(mut last: Sample, addr: &str, every: Duration, lang: Lang) -> Result<()> {
     let mut terminal = Terminal::new(CrosstermBackend::new(io::stdout())).map_err(gone)?;
-    let mut view = View::between(&last, Sample::take(addr)?);
+    let mut view = View::between(&last, &Sample::take(addr)?);
     let mut looked = Instant::now();
     loop {
         if !view.is_paused && looked.elapsed() >= every {
             looked = Instant::now();
             match Sample::take(addr) {
                 Ok(then) => {
-                    let (at, status, graph) = (then.at, then.status.clone(), then.graph.clone());
-                    view = View::between(&last, then);
-                    last = Sample { at, status, graph };
+                    view = View::between(&last, &then);
+                    last = then;
                 }
                 // Whoever watches wants to see it come back.
                 Err(error) => view.trouble = Some(error.render(lang)),
@@ -230,7 +231,7 @@ mod tests {
     fn the_screen_says_what_matters_in_both_languages() {
         let at = Instant::now();
         let later = at + Duration::from_secs(2);
-        let mut view = View::between(&sample(at, 1_000, 1.0), sample(later, 5_000, 1.5));
+        let mut view = View::between(&sample(at, 1_000, 1.0), &sample(later, 5_000, 1.5));
         for lang in [Lang::En, Lang::Ko] {
             let said = printed(&view, lang).unwrap();
             for part in [

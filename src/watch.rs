@@ -20,6 +20,7 @@ use gyre_domain::cause::Cause;
 use gyre_domain::records::Topic;
 
 use crate::error::{Error, Result};
+use crate::remote;
 use crate::sink::live::TickRows;
 use crate::source::{Behind, Partition};
 use board::{Board, Events, SEVERITIES, Tally};
@@ -137,9 +138,8 @@ impl Watch {
             counts: WagerCounts::default(),
             began: Instant::now(),
         };
-        let features = [("kafka", cfg!(feature = "kafka")), ("postgres", cfg!(feature = "postgres"))];
-        let built: Vec<&str> = features.iter().filter(|(_, is_in)| *is_in).map(|(name, _)| *name).collect();
-        watch.figures.build.with_label_values(&[env!("CARGO_PKG_VERSION"), &built.join(",")]).set(1.0);
+        let built = remote::built_in();
+        watch.figures.build.with_label_values(&[env!("CARGO_PKG_VERSION"), &built]).set(1.0);
         Ok(Arc::new(watch))
     }
 

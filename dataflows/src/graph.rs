@@ -282,7 +282,8 @@ fn hand_out<'s>(
 /// The end of the loop, to be connected.
 type Open<'s> = Handle<'s, Tick, Vec<Batch>>;
 
-/// The end of the loop, its beginning, and where laps come back that were under way. Laps have an edge of their own, so that nothing but a verdict waits for them.
+/// The end of the loop, its beginning, and where laps come back that were under way. Laps have an edge of their own, so
+/// that nothing but a verdict waits for them.
 fn open_loop<'s>(
     scope: Scope<'s, Tick>,
     settings: &Settings,

@@ -21,6 +21,7 @@ use rdkafka::topic_partition_list::Offset;
 use rdkafka::{Message, TopicPartitionList};
 
 use self::blocks::Blocks;
+use self::consumer::consumer;
 use self::held::Held;
 use super::{Behind, Fetched, NUMBER_MAX, PARTITION_MAX, Partition, Position, Positions, Share, Source};
 use crate::error::{Domain, Error, Result};
@@ -29,6 +30,7 @@ use crate::kafka::{Cluster, Ends, watermarks};
 use crate::texts::{Key, Phrase};
 
 mod blocks;
+mod consumer;
 mod held;
 
 /// How often it is asked whether topics are still the same.
@@ -485,26 +487,6 @@ impl Source for Topics {
         let stamp = |partition: &Partition| streams.get(partition).map_or(0, |stream| stream.stamp);
         Ok(blocks.finish(|partition, next| Position { next, byte: 0, stamp: stamp(partition) }))
     }
-}
-
-/// A consumer that reads nothing yet; `ends` hears how far partitions go.
-fn consumer(cluster: &Cluster, group: &str, ends: Ends) -> Result<Arc<BaseConsumer<Ends>>> {
-    let own = [
-        ("group.id", group),
-        ("isolation.level", "read_committed"),
-        ("enable.auto.commit", "false"),
-        ("enable.auto.offset.store", "false"),
-        ("auto.offset.reset", "error"),
-        // Nobody else waits for us: how long we may not ask for more is our own affair.
-        ("max.poll.interval.ms", "86400000"),
-        ("queued.min.messages", "20000"),
-        ("queued.max.messages.kbytes", "8192"),
-        ("fetch.wait.max.ms", "50"),
-        // How far partitions go comes with what is fetched anyway.
-        ("statistics.interval.ms", "2000"),
-    ];
-    let consumer = cluster.client_config(&own).create_with_context(ends);
-    Ok(Arc::new(consumer.map_err(|error| cluster.error(&error))?))
 }
 
 /// Half of a topic's id, which is random.

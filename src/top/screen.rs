@@ -6,7 +6,7 @@
 //! └ what is wrong ─────────────────────┴───────────────┘
 //! ```
 
-use ratatui_core::layout::{Alignment, Constraint, Layout, Rect};
+use ratatui_core::layout::{Constraint, Layout, Rect};
 use ratatui_core::style::{Color, Modifier, Style};
 use ratatui_core::terminal::Frame;
 use ratatui_core::text::{Line, Span, Text};
@@ -18,7 +18,7 @@ use ratatui_widgets::table::{Row, Table};
 use super::View;
 use crate::error::bytes;
 use crate::graph::{Busy, percent};
-use crate::status::decimal;
+use crate::status;
 use crate::table::thousands;
 use crate::texts::{Key, Lang, Phrase};
 use crate::watch::status::{State, Status};
@@ -48,15 +48,14 @@ fn block(title: &str) -> Block<'_> {
 
 fn head(frame: &mut Frame<'_>, area: Rect, view: &View, lang: Lang) {
     let status = &view.status;
-    let (says, color) = match (&view.trouble, status.state) {
-        (Some(trouble), _) => (trouble.clone(), WRONG),
-        (None, State::Ready) => (Key::StatusReady.say(lang).to_owned(), WELL),
-        (None, State::Behind) => (Key::StatusBehind.say(lang).to_owned(), WRONG),
-        (None, State::Hydrating) => (Key::StatusHydrating.say(lang).to_owned(), Color::Yellow),
+    let says = view.trouble.as_deref().unwrap_or_else(|| status::state(status).say(lang));
+    let color = match (&view.trouble, status.state) {
+        (Some(_), _) | (None, State::Behind) => WRONG,
+        (None, State::Ready) => WELL,
+        (None, State::Hydrating) => Color::Yellow,
     };
-    let age = status.behind_ms.map_or_else(|| "-".to_owned(), |ms| format!("{:.1} s", ms as f64 / 1_000.0));
     let figures = [
-        (Key::StatusAge, age),
+        (Key::StatusAge, status::age(status)),
         (Key::StatusAsOf, status.as_of.at.clone()),
         (Key::StatusMemory, bytes(status.resident_bytes)),
     ];
@@ -92,21 +91,19 @@ fn bar(busy: &Busy) -> String {
 /// What comes in and goes out, and what is wrong.
 fn ends(frame: &mut Frame<'_>, area: Rect, view: &View, lang: Lang) {
     let status = &view.status;
-    let inputs = view
-        .inputs
-        .iter()
-        .filter(|(topic, _)| status.inputs.iter().any(|input| input.source == *topic && input.records > 0));
-    let inputs: Vec<_> =
-        inputs.map(|(topic, per_s)| line(topic, &format!("{}/s", whole(*per_s)), Style::new())).collect();
+    let inputs = status.inputs.iter().zip(&view.inputs).filter(|(input, _)| input.records > 0);
+    let inputs: Vec<_> = inputs
+        .map(|(input, per_s)| line(&input.source, &format!("{}/s", whole(*per_s)), Style::new()))
+        .collect();
     let sinks: Vec<_> = status
         .sinks
         .iter()
         .zip(&view.sinks)
         .map(|(sink, per_s)| {
-            let behind = status.as_of.tick.saturating_sub(sink.tick) as f64 / 1_000.0;
             let style = if sink.troubled { Style::new().fg(WRONG) } else { Style::new() };
-            let says =
-                Phrase::new(Key::TopSink).with("rate", whole(*per_s)).with("seconds", format!("{behind:.1}"));
+            let says = Phrase::new(Key::TopSink)
+                .with("rate", whole(*per_s))
+                .with("seconds", status::behind(status, sink));
             line(&sink.name, &says.say(lang), style)
         })
         .collect();
@@ -127,7 +124,7 @@ fn ends(frame: &mut Frame<'_>, area: Rect, view: &View, lang: Lang) {
     let areas = Layout::vertical(heights).split(area);
     for ((key, lines), area) in parts.into_iter().zip(areas.iter()) {
         let lines = if lines.is_empty() { vec![Line::styled(Key::RowNone.say(lang), DIM)] } else { lines };
-        let says = Paragraph::new(Text::from(lines)).wrap(Wrap { trim: false }).alignment(Alignment::Left);
+        let says = Paragraph::new(Text::from(lines)).wrap(Wrap { trim: false });
         frame.render_widget(says.block(block(key.say(lang))), *area);
     }
 }
@@ -171,7 +168,7 @@ fn wrong(status: &Status, lang: Lang) -> Vec<Line<'static>> {
             let says = if is_right {
                 verdict.to_owned()
             } else {
-                format!("{verdict}: {}", decimal(&book.imbalance, book.exponent))
+                format!("{verdict}: {}", status::decimal(&book.imbalance, book.exponent))
             };
             line(&book.currency, &says, Style::new().fg(if is_right { WELL } else { WRONG }))
         })

@@ -97,9 +97,9 @@ impl Watch {
     }
 
     /// Channels of a worker carried so many batches more.
-    pub fn carried(&self, batches: &BTreeMap<usize, u64>) {
+    pub fn carried(&self, batches: impl Iterator<Item = (usize, u64)>) {
         let mut traffic = self.traffic();
-        batches.iter().for_each(|(channel, more)| *traffic.carried.entry(*channel).or_default() += more);
+        batches.for_each(|(channel, more)| *traffic.carried.entry(channel).or_default() += more);
     }
 }
 

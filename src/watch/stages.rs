@@ -6,7 +6,6 @@
 //! Only operators right below the dataflow count, which are the stages' regions and a few between them: what goes on
 //! within a region is its time. A batch of events is summed up before it touches a figure that others read.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +31,7 @@ const ENDS: [&str; 2] = ["hand rows on", "write outputs"];
 pub fn listen(worker: &Worker, number: usize, watch: &Arc<Watch>) {
     let mut clock = StageClock::new(number, watch);
     let mut carried =
-        Carried { watch: Arc::clone(watch), plan: Plan::default(), is_told: false, sent: BTreeMap::new() };
+        Carried { watch: Arc::clone(watch), plan: Plan::default(), is_told: false, sent: Vec::new() };
     if let Some(mut register) = worker.log_register() {
         register.insert::<TimelyEventBuilder, _>("timely", move |now, events| {
             if let Some(events) = events {
@@ -145,8 +144,8 @@ struct Carried {
     plan: Plan,
     /// Others know all of the plan.
     is_told: bool,
-    /// Batches by channel, since it was shown.
-    sent: BTreeMap<usize, u64>,
+    /// Batches since it was shown, by the channel's number; `None` of channels within a stage.
+    sent: Vec<Option<u64>>,
 }
 
 impl Carried {
@@ -161,11 +160,14 @@ impl Carried {
             }
             TimelyEvent::Channels(channel) if channel.scope_addr.len() == 1 => {
                 self.plan.channel(channel.id, channel.source.0, channel.target.0);
-                self.sent.insert(channel.id, 0);
+                if self.sent.len() <= channel.id {
+                    self.sent.resize(channel.id + 1, None);
+                }
+                self.sent[channel.id] = Some(0);
                 self.is_told = false;
             }
             TimelyEvent::Messages(message) if message.is_send => {
-                if let Some(sent) = self.sent.get_mut(&message.channel) {
+                if let Some(Some(sent)) = self.sent.get_mut(message.channel) {
                     *sent += message.record_count.unsigned_abs();
                 }
             }
@@ -177,8 +179,9 @@ impl Carried {
         if !std::mem::replace(&mut self.is_told, true) {
             self.watch.planned(&self.plan);
         }
-        self.watch.carried(&self.sent);
-        self.sent.values_mut().for_each(|sent| *sent = 0);
+        let sent = self.sent.iter_mut().enumerate();
+        let sent = sent.filter_map(|(channel, sent)| Some((channel, std::mem::take(sent.as_mut()?))));
+        self.watch.carried(sent.filter(|(_, batches)| *batches > 0));
     }
 }
 

@@ -70,7 +70,7 @@ pub struct Told<'s, F: Fold> {
     pub verdicts: StreamVec<'s, Tick, F::Verdict>,
 }
 
-/// See the module. `name` is the operator's name in words.
+/// See the module. `op` is the operator's name in words, and whether its state is saved.
 pub fn fold_by_key<'s, 'n, F: Fold>(
     updates: StreamVec<'s, Tick, F::Updates>,
     side: StreamVec<'s, Tick, (F::Side, Tick, isize)>,

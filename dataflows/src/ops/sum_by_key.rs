@@ -101,7 +101,7 @@ pub trait Teller: 'static {
     fn own_back(&mut self, _own: Self::Own) {}
 }
 
-/// See the module. `name` is the operator's name in words.
+/// See the module. `op` is the operator's name in words, and whether its state is saved.
 pub fn sum_by_key<'s, 'n, T: Teller, A: Addends<T::Key, T::Sum>>(
     addends: StreamVec<'s, Tick, A>,
     side: StreamVec<'s, Tick, (T::Side, Tick, isize)>,

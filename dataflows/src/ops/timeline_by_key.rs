@@ -102,7 +102,7 @@ pub struct Reads {
     pub rest_at_end: bool,
 }
 
-/// See the module. `name` is the operator's name in words.
+/// See the module. `op` is the operator's name in words, and whether its state is saved.
 pub fn timeline_by_key<'s, 'n, W: Watch>(
     changes: StreamVec<'s, Tick, Rc<Changes>>,
     side: StreamVec<'s, Tick, (W::Side, Tick, isize)>,

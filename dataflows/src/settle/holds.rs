@@ -157,7 +157,7 @@ impl Kept {
 
 /// What is saved: payouts by their wager, grounds by everybody.
 #[derive(Serialize, Deserialize)]
-enum Saving<K> {
+enum Entry<K> {
     Kept(K),
     Ground(HoldTarget, isize),
     Swept(Tick),
@@ -165,23 +165,23 @@ enum Saving<K> {
 
 impl Saved for Holds {
     fn save(&mut self, _at: Tick, out: &mut Out<'_>) {
-        out.put(Whose::Everyone, &Saving::<&Kept>::Swept(self.swept));
+        out.put(Whose::Everyone, &Entry::<&Kept>::Swept(self.swept));
         for (target, count) in &self.grounds {
-            out.put(Whose::Same, &Saving::<&Kept>::Ground(*target, *count));
+            out.put(Whose::Same, &Entry::<&Kept>::Ground(*target, *count));
         }
         for kept in self.kept.iter().flatten() {
             let (HoldTarget::Wager(key) | HoldTarget::Account(key) | HoldTarget::Game(key)) =
                 kept.payable.of[0];
-            out.put(Whose::Owner(key), &Saving::Kept(kept));
+            out.put(Whose::Owner(key), &Entry::Kept(kept));
         }
     }
 
     fn load(&mut self, _at: Tick, part: &mut Entries<'_>) -> Result<(), Damage> {
-        while let Some(saved) = part.read::<Saving<Kept>>()? {
+        while let Some(saved) = part.read::<Entry<Kept>>()? {
             match saved {
-                Saving::Kept(kept) => self.keep(kept),
-                Saving::Ground(target, count) => _ = self.grounds.insert(target, count),
-                Saving::Swept(swept) => self.swept = self.swept.max(swept),
+                Entry::Kept(kept) => self.keep(kept),
+                Entry::Ground(target, count) => _ = self.grounds.insert(target, count),
+                Entry::Swept(swept) => self.swept = self.swept.max(swept),
             }
         }
         Ok(())
